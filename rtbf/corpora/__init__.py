@@ -1,0 +1,1 @@
+"""The owner's data: versions, records, and where each record lies."""

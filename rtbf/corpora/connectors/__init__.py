@@ -1,0 +1,1 @@
+"""One file per kind of source; the file name is the connector's name."""

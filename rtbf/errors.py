@@ -1,0 +1,162 @@
+"""The tree of errors. The branch decides what happens; nobody else does.
+
+    RTBFError
+    ├── Refusal    the caller can mend it      CLI exit 1, HTTP 4xx, not retried
+    │   ├── UnknownName · BadInput · IllegalMove · StalePlan · FourEyes · TicketBusy
+    │   ├── HomeMissing · HomeExists · SchemaTooNew · SchemaBehind · ExtraMissing
+    │   ├── CorpusUnreadable · CorpusChanged · ModelFolderRefused · PlanImpossible
+    │   ├── Unauthorised
+    │   └── EvidenceRefused            the checker's only error
+    ├── Fault      we must mend it             CLI exit 5, HTTP 500, not retried
+    │   └── LedgerBroken · ArtefactMismatch · RecordBroken · CardBroken
+    └── Outage     the world will mend it      CLI exit 5, HTTP 503, retried with back-off
+        └── DiskFull · DatabaseUnreachable · BrokerUnreachable
+
+Every message says what was found, what was expected and what to do. No message carries personal data:
+ids, counts, field names and file names of the operator only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class RTBFError(Exception):
+    """Any trouble this program names. `found`, `expected` and `remedy` are its fields; `code` names the kind."""
+
+    def __init__(self, *, found: str, expected: str, remedy: str) -> None:
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(f"{found}; expected {expected}; {remedy}")
+
+    @property
+    def code(self) -> str:
+        """Return the error's kind in kebab case, as the API's problem type and the docs table print it."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(self).__name__).lower()
+
+
+class Refusal(RTBFError):
+    """The caller can mend it."""
+
+
+class Fault(RTBFError):
+    """We must mend it."""
+
+
+class Outage(RTBFError):
+    """The world will mend it: a retry may succeed."""
+
+
+class UnknownName(Refusal):
+    """A ticket, corpus, model, method, probe, locator or connector that does not exist here."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], list_command: str) -> None:
+        self.kind = kind
+        self.name = name
+        nearest = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.4)
+        near = f"nearest: {', '.join(nearest)}" if nearest else "nothing here has a similar name"
+        super().__init__(
+            found=f"{kind} '{name}' is unknown", expected=f"the name of a {kind} ({near})", remedy=f"see `{list_command}`"
+        )
+
+
+class BadInput(Refusal):
+    """A value that cannot be taken as it is."""
+
+
+class IllegalMove(Refusal):
+    """A ticket was asked to move where its state does not lead."""
+
+
+class StalePlan(Refusal):
+    """An approval or a run names a plan that is not the ticket's live one."""
+
+
+class FourEyes(Refusal):
+    """The same actor tried to do two things that two people must do."""
+
+
+class TicketBusy(Refusal):
+    """Another process holds the ticket's lease."""
+
+
+class HomeMissing(Refusal):
+    """There is no rtbf home at the path."""
+
+
+class HomeExists(Refusal):
+    """A home is already there; nothing was changed."""
+
+
+class SchemaTooNew(Refusal):
+    """The database was written by a newer release."""
+
+
+class SchemaBehind(Refusal):
+    """The database needs `rtbf db upgrade` first."""
+
+
+class ExtraMissing(Refusal):
+    """An optional part of the installation is needed for this command."""
+
+
+class CorpusUnreadable(Refusal):
+    """No record of the source could be read."""
+
+
+class CorpusChanged(Refusal):
+    """A shard is not the file that was added."""
+
+
+class ModelFolderRefused(Refusal):
+    """The folder is not a safe, complete causal language model."""
+
+
+class PlanImpossible(Refusal):
+    """No plan can be made from this footprint."""
+
+
+class Unauthorised(Refusal):
+    """The API call carries no valid token."""
+
+
+class EvidenceRefused(Refusal):
+    """A report that must not be believed, or that cannot be checked. `step` names the check that refused."""
+
+    def __init__(self, *, step: str, found: str, expected: str, remedy: str) -> None:
+        self.step = step
+        super().__init__(found=found, expected=expected, remedy=remedy)
+
+
+class LedgerBroken(Fault):
+    """The event chain of a ticket does not hold."""
+
+
+class ArtefactMismatch(Fault):
+    """A file is not the one its recorded digest names."""
+
+
+class RecordBroken(Fault):
+    """A stored record does not parse, or its digest differs from the one it was stored under."""
+
+
+class CardBroken(Fault):
+    """The CARD of a method, probe, locator or connector is missing or malformed."""
+
+
+class DiskFull(Outage):
+    """No space left while writing; the step can be run again."""
+
+
+class DatabaseUnreachable(Outage):
+    """The database does not answer."""
+
+
+class BrokerUnreachable(Outage):
+    """Redis does not answer; nothing is lost, tickets wait in the database."""

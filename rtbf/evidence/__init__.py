@@ -1,0 +1,1 @@
+"""What can be proved later: canonical bytes, the ledger, signatures, trust."""

@@ -1,0 +1,99 @@
+"""Where everything of one installation lies: one folder, mode 0700, that can be moved as a whole.
+
+    rtbf.db        tickets, records, ledger (embedded default)
+    keys/          vault.key, report.key: never in the database, never in a report
+    trust.json     what auditors need to check our reports
+    models/        models trained here, and unlearned ones
+    artefacts/     adapters, training checkpoints and sealed score logs, by ticket
+    corpora/       corpora made here (the demo's); others stay where their owner keeps them
+    index/         search indexes
+    reports/       issued statements
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtbf.errors import HomeExists, HomeMissing
+from rtbf.files import make_private_folder
+
+_FOLDERS = ("keys", "models", "artefacts", "corpora", "index", "reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of one installation. `path` is absolute."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        return self.path / "rtbf.db"
+
+    @property
+    def vault_key(self) -> Path:
+        return self.path / "keys" / "vault.key"
+
+    @property
+    def report_key(self) -> Path:
+        return self.path / "keys" / "report.key"
+
+    @property
+    def trust(self) -> Path:
+        return self.path / "trust.json"
+
+    @property
+    def models(self) -> Path:
+        return self.path / "models"
+
+    @property
+    def corpora(self) -> Path:
+        return self.path / "corpora"
+
+    def artefacts_of(self, ticket_id: str, attempt: int) -> Path:
+        """Return the folder of one attempt's artefacts."""
+        return self.path / "artefacts" / ticket_id / str(attempt)
+
+    def report_of(self, ticket_id: str, attempt: int) -> Path:
+        """Return the folder of one attempt's signed report."""
+        return self.path / "reports" / ticket_id / str(attempt)
+
+    def stored_form(self, path: Path) -> str:
+        """Return `path` as it goes into the database: relative when inside the home, so that the home can be moved."""
+        absolute = path.resolve()
+        return str(absolute.relative_to(self.path)) if absolute.is_relative_to(self.path) else str(absolute)
+
+    def resolved(self, stored: str) -> Path:
+        """Return the absolute path of what `stored_form` gave."""
+        return self.path / stored
+
+
+def existing_home(path: Path) -> Home:
+    """Return the home at `path`; raises HomeMissing when `rtbf init` has not run there."""
+    absolute = path.expanduser().resolve()
+    if not (absolute / "keys").is_dir():
+        raise HomeMissing(
+            found=f"no rtbf home at {absolute}",
+            expected="a folder made by `rtbf init`",
+            remedy=f"run `rtbf --home {absolute} init`, or name another folder with --home or RTBF_HOME",
+        )
+    return Home(absolute)
+
+
+def new_home(path: Path) -> Home:
+    """Create the folders of a home; raises HomeExists when one is there, or when the folder holds other files."""
+    absolute = path.expanduser().resolve()
+    if (absolute / "keys").exists():
+        raise HomeExists(
+            found=f"an rtbf home at {absolute}", expected="an empty or absent folder", remedy="use it as it is, or choose another --home"
+        )
+    if absolute.exists() and (not absolute.is_dir() or any(absolute.iterdir())):
+        raise HomeExists(
+            found=f"{absolute} exists and is not an empty folder", expected="an empty or absent folder", remedy="choose another --home"
+        )
+    make_private_folder(absolute)
+    absolute.chmod(0o700)
+    for name in _FOLDERS:
+        make_private_folder(absolute / name)
+    return Home(absolute)

@@ -1,0 +1,1 @@
+"""The owner's weights: loading, scoring, generating, training, adapters."""

@@ -1,0 +1,1 @@
+"""Ways of training a model whose lineage we record; one file each."""

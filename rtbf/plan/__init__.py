@@ -1,0 +1,1 @@
+"""Stage 2: method, data, thresholds and seeds, fixed before anything runs."""

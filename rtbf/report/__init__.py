@@ -1,0 +1,1 @@
+"""Stage 5: the signed statement, its PDF, and the offline checker."""

@@ -1,0 +1,1 @@
+"""The printed view of a signed statement."""

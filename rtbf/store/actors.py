@@ -1,0 +1,82 @@
+"""Actors by name, and API tokens by hash. Records and ledger see only the opaque ids given here."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from rtbf.errors import BadInput, UnknownName
+from rtbf.store.tables import ActorRow, TokenRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+_MAX_NAME = 80
+
+
+def new_id(prefix: str) -> str:
+    """Return an unguessable id such as "tkt_9f3a…" (64 random bits)."""
+    return f"{prefix}_{secrets.token_hex(8)}"
+
+
+def actor_id_for(session: Session, name: str, now: datetime) -> str:
+    """Return the opaque id of the actor called `name`, made at first sight."""
+    if not name.strip() or len(name) > _MAX_NAME or not name.isprintable():
+        raise BadInput(
+            found=f"an actor name of {len(name)} characters",
+            expected=f"1 to {_MAX_NAME} printable characters",
+            remedy="give your name or account with --as or RTBF_ACTOR",
+        )
+    row = session.scalar(select(ActorRow).where(ActorRow.name == name))
+    if row is None:
+        row = ActorRow(id=new_id("act"), name=name, created_at=now)
+        session.add(row)
+        session.flush()
+    return row.id
+
+
+def actor_name(session: Session, actor_id: str) -> str:
+    """Return the name behind an actor id."""
+    row = session.get(ActorRow, actor_id)
+    if row is None:
+        raise UnknownName("actor", actor_id, (), "rtbf show TICKET")
+    return row.name
+
+
+def create_token(session: Session, name: str, actor_id: str, now: datetime) -> str:
+    """Return a new API token for `actor_id`. It is shown once; only its hash is stored."""
+    token = "rtbf_" + secrets.token_urlsafe(32)
+    session.add(
+        TokenRow(id=new_id("tok"), name=name, actor_id=actor_id, token_hash=_token_hash(token), created_at=now, revoked_at=None)
+    )
+    session.flush()
+    return token
+
+
+def list_tokens(session: Session) -> Sequence[TokenRow]:
+    """Return all tokens, newest first."""
+    return session.scalars(select(TokenRow).order_by(TokenRow.created_at.desc())).all()
+
+
+def revoke_token(session: Session, token_id: str, now: datetime) -> None:
+    """Revoke a token by its id; a token that is already revoked stays as it is."""
+    row = session.get(TokenRow, token_id)
+    if row is None:
+        raise UnknownName("token", token_id, session.scalars(select(TokenRow.id)), "rtbf token list")
+    row.revoked_at = row.revoked_at or now
+
+
+def actor_of_token(session: Session, token: str) -> str | None:
+    """Return the actor a live token speaks for, or None. The look-up is by hash, so timing tells nothing about a token."""
+    row = session.scalar(select(TokenRow).where(TokenRow.token_hash == _token_hash(token), TokenRow.revoked_at.is_(None)))
+    return None if row is None else row.actor_id
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

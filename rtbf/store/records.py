@@ -1,0 +1,93 @@
+"""Save and load the frozen stage records by their canonical bytes. What is loaded is checked against its digest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select
+
+from rtbf.errors import RecordBroken
+from rtbf.evidence.canonical import canonical_bytes, digest_bytes
+from rtbf.footprint.record import Footprint
+from rtbf.plan.record import Plan
+from rtbf.report.record import Report
+from rtbf.store.tables import StageRecordRow
+from rtbf.ticket.record import Ticket
+from rtbf.unlearn.record import Unlearned
+from rtbf.verify.record import Verification
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+StageRecord = Ticket | Footprint | Plan | Unlearned | Verification | Report
+R = TypeVar("R", Ticket, Footprint, Plan, Unlearned, Verification, Report)
+
+STAGES: dict[type, str] = {
+    Ticket: "ticket",
+    Footprint: "footprint",
+    Plan: "plan",
+    Unlearned: "unlearned",
+    Verification: "verification",
+    Report: "report",
+}
+
+
+def save_record(session: Session, record: StageRecord, number: int, now: datetime) -> str:
+    """Store a stage's record under its ticket and number (revision or attempt); return its digest.
+
+    A record that is already there with the same bytes is left alone: a stage run twice yields one record. Different
+    bytes raise RecordBroken, because a record is never rewritten.
+    """
+    body = canonical_bytes(record)
+    digest = digest_bytes(body)
+    stage = STAGES[type(record)]
+    stored = session.get(StageRecordRow, (record.ticket_id, stage, number))
+    if stored is None:
+        session.add(
+            StageRecordRow(ticket_id=record.ticket_id, stage=stage, number=number, digest=digest, body=body, created_at=now)
+        )
+        session.flush()
+    elif stored.digest != digest:
+        raise RecordBroken(
+            found=f"a second {stage} record {number} with other content", expected=stored.digest, remedy="open a new attempt instead"
+        )
+    return digest
+
+
+def latest_record(session: Session, ticket_id: str, kind: type[R]) -> tuple[R, str] | None:
+    """Return the newest record of a stage and its digest, or None when the stage has not run."""
+    newest = (
+        select(StageRecordRow)
+        .where(StageRecordRow.ticket_id == ticket_id, StageRecordRow.stage == STAGES[kind])
+        .order_by(StageRecordRow.number.desc())
+        .limit(1)
+    )
+    row = session.scalar(newest)
+    return None if row is None else (_loaded(row, kind), row.digest)
+
+
+def record_numbered(session: Session, ticket_id: str, kind: type[R], number: int) -> tuple[R, str] | None:
+    """Return one record of a stage by its revision or attempt, and its digest, or None."""
+    row = session.get(StageRecordRow, (ticket_id, STAGES[kind], number))
+    return None if row is None else (_loaded(row, kind), row.digest)
+
+
+def _loaded(row: StageRecordRow, kind: type[R]) -> R:
+    return parse_record(kind, row.body, row.digest, f"{row.stage} record {row.number} of {row.ticket_id}")
+
+
+def parse_record(kind: type[R], body: bytes, digest: str, what: str) -> R:
+    """Return the record in `body`; raises RecordBroken when its digest or its shape is not what was stored."""
+    if digest_bytes(body) != digest:
+        raise RecordBroken(found=f"{what} was changed after it was stored", expected=digest, remedy="restore the database from a backup")
+    try:
+        return TypeAdapter(kind).validate_json(body)
+    except ValidationError as refused:
+        raise RecordBroken(
+            found=f"{what} does not have the shape of this release ({refused.error_count()} fields)",
+            expected="a record written by this release or an older one",
+            remedy="install the release that wrote it",
+        ) from refused

@@ -1,0 +1,84 @@
+"""Read a submission: the one shape that the terminal, a file and the API all bring. Refuses without repeating values."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from rtbf.errors import BadInput
+from rtbf.ticket.record import IdentifierKind
+from rtbf.vault.secret import Secret
+
+MAX_IDENTIFIERS = 200
+MAX_VALUE_LENGTH = 20_000
+_CLOCK_SKEW = timedelta(minutes=5)
+
+Regime = Literal["eu-gdpr", "uk-gdpr", "us-ca-ccpa", "voluntary"]
+Channel = Literal["web", "email", "post", "phone", "api", "cli"]
+IdentityMethod = Literal["email_code", "account_login", "agent_attestation", "document_viewed", "in_person", "controller_assertion"]
+
+
+class IdentifierShape(BaseModel):
+    """One identifier of the person as it was written."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    kind: IdentifierKind
+    value: str = Field(min_length=2, max_length=MAX_VALUE_LENGTH, repr=False)
+
+    @field_validator("value")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        text = unicodedata.normalize("NFC", value).strip()
+        # "Cc" holds the control characters; line breaks are lawful in an excerpt only as plain text.
+        if any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text):
+            raise ValueError("control characters are not part of an identifier")
+        if sum(character.isalnum() for character in text) < 2:
+            raise ValueError("fewer than two letters or digits would match almost everything")
+        return text
+
+
+class IdentityShape(BaseModel):
+    """How the controller checked who is asking, when that was done before the ticket came in."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    method: IdentityMethod
+
+
+class SubmissionShape(BaseModel):
+    """The body of `POST /v1/tickets` and of `rtbf submit --from-file`."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    subject: list[IdentifierShape] = Field(min_length=1, max_length=MAX_IDENTIFIERS)
+    regime: Regime = "eu-gdpr"
+    channel: Channel = "api"
+    received_at: AwareDatetime | None = None
+    models: list[str] = Field(default_factory=list, max_length=1000)
+    external_ref: str | None = Field(default=None, max_length=200, pattern=r"^[A-Za-z0-9._:/#-]+$")
+    identity: IdentityShape | None = None
+
+    def secrets(self) -> list[tuple[IdentifierKind, Secret]]:
+        """Return the identifiers with their values wrapped, without repetitions, in the order they came."""
+        seen = dict.fromkeys((entry.kind, entry.value) for entry in self.subject)
+        return [(kind, Secret(value)) for kind, value in seen]
+
+
+def read_submission(body: Any, now: datetime) -> SubmissionShape:  # noqa: ANN401 - untrusted JSON
+    """Return the submission in `body`; raises BadInput naming every wrong field, never its value."""
+    try:
+        submission = SubmissionShape.model_validate(body)
+    except ValidationError as refused:
+        faults = "; ".join(f"{'.'.join(str(part) for part in error['loc']) or 'body'}: {error['msg']}" for error in refused.errors(include_input=False))
+        raise BadInput(
+            found=f"a submission with {refused.error_count()} wrong field(s) ({faults})",
+            expected="subject (a list of {kind, value}), and optionally regime, channel, received_at, models, external_ref, identity",
+            remedy="correct these fields and submit again; nothing was stored",
+        ) from None
+    if submission.received_at is not None and submission.received_at > now + _CLOCK_SKEW:
+        raise BadInput(found="a received_at in the future", expected="the moment the request came in", remedy="correct it and submit again")
+    return submission

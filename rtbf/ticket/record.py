@@ -1,0 +1,39 @@
+"""The frozen record of what was asked: one deletion ticket as it came in.
+
+Holds no personal data: identifiers are named by number, kind and commitment; their values are sealed in the vault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SCHEMA = "rtbf.ticket/1"
+
+IdentifierKind = Literal["name", "email", "phone", "account", "excerpt"]
+IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("name", "email", "phone", "account", "excerpt")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentifierMark:
+    """One identifier without its value. `number` is its place in the ticket, from 1."""
+
+    number: int
+    kind: IdentifierKind
+    commitment: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """What was asked, when it was received (RFC 3339, UTC), and by whom it was submitted (opaque actor id)."""
+
+    ticket_id: str
+    regime: str
+    channel: str
+    received_at: str
+    submitted_by: str
+    external_ref: str | None
+    models: tuple[str, ...]
+    """Models the request is limited to; empty means every model of the installation."""
+    identifiers: tuple[IdentifierMark, ...]
+    schema: str = SCHEMA

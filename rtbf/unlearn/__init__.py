@@ -1,0 +1,1 @@
+"""Stage 3: change the weights as the approved plan says."""

@@ -1,0 +1,41 @@
+"""The frozen record of one unlearning run. Two runs of one plan on one build give equal bytes; so it holds no times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rtbf.lm.digest import ArtefactFile
+
+SCHEMA = "rtbf.unlearned/1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurvePoint:
+    """One check of the stop rule: mean answer probabilities, and the losses of that step, as decimal text."""
+
+    step: int
+    forget_answer_probability: str
+    retain_answer_probability: str
+    loss: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unlearned:
+    """The artefact that came out, how long it took in steps, and why it stopped."""
+
+    ticket_id: str
+    attempt: int
+    plan_digest: str
+    method: str
+    kind: Literal["unchanged", "merged", "adapter"]
+    """unchanged: the original's own files · merged: new full weights · adapter: an adapter over the unchanged original"""
+    artefact_digest: str
+    files: tuple[ArtefactFile, ...]
+    base_digest: str
+    steps: int
+    stop_reason: Literal["both_sides_held", "max_steps", "nothing_to_train"]
+    selected_step: int
+    curve: tuple[CurvePoint, ...]
+    environment: tuple[tuple[str, str], ...]
+    schema: str = SCHEMA

@@ -1,0 +1,1 @@
+"""Secrets of the tickets: per-ticket keys, sealed fields, normalised identifiers."""

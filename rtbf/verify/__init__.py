@@ -1,0 +1,1 @@
+"""Stage 4: measure before and after, and decide."""

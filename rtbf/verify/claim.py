@@ -1,0 +1,85 @@
+"""The words a verdict permits. Generated, never free text; a test forbids its forbidden words everywhere.
+
+Standard library only: the offline checker recomputes the claim. Source: PROTOCOL §3 and DESIGN §2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rtbf.verify.record import ProbeResult
+
+FORBIDDEN = (
+    "erased from",
+    "permanently deleted",
+    "cannot be recovered",
+    "anonymous",
+    "gdpr compliant",
+    "gdpr-compliant",
+    "guarantee",
+    "never trained on",
+)
+"""Phrases no claim may hold. "guarantee" belongs to the dp and exact formulas only, and they do not need it either."""
+
+CODE_MEANINGS = {
+    "LEAK": "more is remembered than by models not shown the records",
+    "TRACE": "less is remembered than by models not shown the records, which is itself a trace of the person",
+    "UTILITY": "the model lost more than twice the permitted margin on what it should keep",
+    "NO_SIGNAL": "the original did not measurably remember, so there was nothing this probe could see go",
+    "NO_REFERENCE": "there was no control model to compare with",
+    "UNDERPOWERED": "too few records, or too wide an interval, to decide",
+    "NOT_RUN": "the class needs this probe and it was not run",
+    "FEW_RECORDS": "fewer records than equivalence of a single ticket needs",
+    "UNCHANGED": "the weights were not changed",
+    "PROBE_ERROR": "the probe stopped with an error",
+    "NUMERIC": "the numbers were not finite or not repeatable enough",
+}
+
+ALWAYS_STATED = (
+    "This report is technical evidence. Whether a model still holds personal data is assessed case by case by the "
+    "supervisory authority (EDPB Opinion 28/2024).",
+    "Threat model: the verifier ran on the operator's machines; the weights tested are those with the digests above. "
+    "Older checkpoints, fine-tuned descendants, caches, retrieval indexes, logs and backups are outside this report.",
+    "In-context re-introduction: a model that is shown the facts again in its prompt can repeat them.",
+    "The verdict lapses with any new fine-tune, quantisation or adapter of this artefact.",
+)
+
+
+def claim_text(status: str, class_awarded: str, codes: Sequence[str], probes: Sequence[ProbeResult]) -> str:
+    """Return the one paragraph this verdict permits."""
+    if status == "PASS" and class_awarded == "approximate":
+        return (
+            f"On the probes {_ids(probes)}, the model is statistically equivalent (90 % intervals inside the margins fixed "
+            "before measuring) to models made by the same recipe without the records. This is evidence of behavioural "
+            "removal, not proof that no information remains in the weights."
+        )
+    if status == "PASS":
+        return (
+            f"The data could not be elicited by the probes {_ids(probes)}. The information may remain in the weights and may "
+            "be reached by persons with access to weights, adapters or earlier versions."
+        )
+    if status == "FAIL":
+        return f"The artefact does not pass: {_explained(codes)}. The plan has to be changed and run again."
+    return (
+        f"Cannot decide: {_explained(codes)}. No conclusion about compliance may be drawn from this report."
+    )
+
+
+def _ids(probes: Sequence[ProbeResult]) -> str:
+    return ", ".join(probe.probe_id for probe in probes)
+
+
+def _explained(codes: Sequence[str]) -> str:
+    """Return codes grouped by meaning: "NOT_RUN (F4, R1): the class needs …"."""
+    groups: dict[str, list[str]] = {}
+    for code in codes:
+        probe_id, _, reason = code.rpartition(":")
+        groups.setdefault(reason, []).append(probe_id)
+    parts = []
+    for reason, probe_ids in sorted(groups.items()):
+        named = ", ".join(probe_id for probe_id in probe_ids if probe_id)
+        parts.append(f"{reason}{f' ({named})' if named else ''}: {CODE_MEANINGS.get(reason, 'see the probe table')}")
+    return "; ".join(parts)

@@ -1,0 +1,1 @@
+"""Celery edge: GPU and CPU workers that advance tickets."""
