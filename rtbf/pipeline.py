@@ -23,7 +23,6 @@ from rtbf.store.events import append_event, ticket_leaves
 from rtbf.store.records import latest_record, save_record
 from rtbf.store.tables import ApprovalRow
 from rtbf.store.tickets import (
-    OpenIdentifier,
     add_approval,
     add_identity_check,
     approvals_of,
@@ -37,6 +36,7 @@ from rtbf.ticket import lifecycle
 from rtbf.ticket.record import IdentifierMark, Ticket
 from rtbf.unlearn.record import Unlearned
 from rtbf.vault.envelope import commitment
+from rtbf.vault.identifier import OpenIdentifier
 from rtbf.verify.record import Verification
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from rtbf.store.events import append_event
 from rtbf.store.tables import ApprovalRow, IdentifierRow, IdentityCheckRow, TicketKeyRow, TicketRow
 from rtbf.ticket.lifecycle import CLOSED, RECEIVED, WAITS_FOR_A_PERSON, lawful_move
 from rtbf.vault.envelope import seal, unseal
+from rtbf.vault.identifier import OpenIdentifier
 from rtbf.vault.keys import new_wrapped_key, unwrap
 from rtbf.vault.secret import Secret
 
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OpenIdentifier:
-    """One identifier with its value in memory, for searching."""
-
-    number: int
-    kind: str
-    value: Secret
 
 
 def insert_ticket(session: Session, ticket_id: str, reason: str | None, now: datetime) -> TicketRow:
@@ -84,7 +75,7 @@ def ticket_key(session: Session, kek: bytes, ticket_id: str) -> bytes:
 
 def find_ticket(session: Session, ticket_id: str) -> TicketRow:
     """Return the ticket's row; raises UnknownName with the nearest ids."""
-    row = session.get(TicketRow, ticket_id)
+    row = session.get(TicketRow, ticket_id, with_for_update=True)
     if row is None:
         raise UnknownName("ticket", ticket_id, session.scalars(select(TicketRow.id)), "rtbf list")
     return row

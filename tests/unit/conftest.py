@@ -1,0 +1,50 @@
+"""Fixtures of the unit suite: an installation in a temporary home, on SQLite, under a clock that stands still."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rtbf.installation import Installation, create_installation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
+
+
+class FrozenClock:
+    """A clock that shows one instant until it is moved by hand."""
+
+    def __init__(self, instant: datetime = NOON) -> None:
+        self.instant = instant
+
+    def __call__(self) -> datetime:
+        return self.instant
+
+    def move(self, **span: float) -> None:
+        """Go forward by a timedelta's arguments, for example `clock.move(seconds=61)`."""
+        self.instant += timedelta(**span)
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """A clock frozen at noon of 2 March 2026, UTC."""
+    return FrozenClock()
+
+
+@pytest.fixture
+def home_path(tmp_path: Path) -> Path:
+    """Where the test's home lies; nothing is there until `installation` or the test makes it."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def installation(home_path: Path, clock: FrozenClock) -> Iterator[Installation]:
+    """A fresh installation: its own keys, an empty SQLite database, the frozen clock."""
+    made = create_installation(home_path, None, clock)
+    yield made
+    made.engine.dispose()
