@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from rich.console import RenderableType
 
-    from rtbf.config import Settings
+    from rtbf.config import Settings  # noqa: TC004 - pydantic takes 0.2 s, and nobody asks this dataclass for its types
     from rtbf.installation import Installation
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from typing import TYPE_CHECKING
 
 import click
 
-from rtbf.cli.context import CliContext
 from rtbf.errors import ExtraMissing, Outage
+
+if TYPE_CHECKING:
+    from rtbf.cli.context import CliContext
 
 _APP_FACTORY = "rtbf.api.app:service_app"
 
@@ -35,12 +38,21 @@ def serve(context: CliContext, host: str | None, port: int | None) -> None:
     # uvicorn's own access log would print paths as they came, and anybody may put a name into a path.
     server = uvicorn.Server(
         uvicorn.Config(
-            _APP_FACTORY, factory=True, host=host or context.settings.api_host, port=port or context.settings.api_port,
-            access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=10,
-        )  # fmt: skip
+            _APP_FACTORY,
+            factory=True,
+            host=host or context.settings.api_host,
+            port=port or context.settings.api_port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
     )
     try:
         server.run()
+    except KeyboardInterrupt:
+        # The server has already closed its connections; for this command Ctrl-C is the ordinary end.
+        return
     except SystemExit as ended:
         raise _not_started() from ended
     if not server.started:
@@ -49,5 +61,7 @@ def serve(context: CliContext, host: str | None, port: int | None) -> None:
 
 def _not_started() -> Outage:
     return Outage(
-        found="the web server did not start", expected="a free address and port", remedy="read its message above; choose others with --host and --port"
+        found="the web server did not start",
+        expected="a free address and port",
+        remedy="read its message above; choose others with --host and --port",
     )

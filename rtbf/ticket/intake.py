@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -19,6 +19,9 @@ _CLOCK_SKEW = timedelta(minutes=5)
 Regime = Literal["eu-gdpr", "uk-gdpr", "us-ca-ccpa", "voluntary"]
 Channel = Literal["web", "email", "post", "phone", "api", "cli"]
 IdentityMethod = Literal["email_code", "account_login", "agent_attestation", "document_viewed", "in_person", "controller_assertion"]
+
+# No control characters, no lone surrogates: PostgreSQL and UTF-8 cannot hold them.
+ModelName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^\P{C}+$")]
 
 
 class IdentifierShape(BaseModel):
@@ -58,7 +61,7 @@ class SubmissionShape(BaseModel):
     regime: Regime = "eu-gdpr"
     channel: Channel = "api"
     received_at: AwareDatetime | None = None
-    models: list[str] = Field(default_factory=list, max_length=1000)
+    models: list[ModelName] = Field(default_factory=list, max_length=1000)
     external_ref: str | None = Field(default=None, max_length=200, pattern=r"^[A-Za-z0-9._:/#-]+$")
     identity: IdentityShape | None = None
 

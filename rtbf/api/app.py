@@ -1,0 +1,44 @@
+"""The HTTP API: one app for one installation. Never reaches torch, Celery or Redis: tickets wait in the database.
+
+Handlers are plain functions, run in a thread each; a handler's work is one transaction of the pipeline.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from rtbf.api.guard import Guard
+from rtbf.api.problems import install_problems
+from rtbf.api.routes import health, tickets
+from rtbf.config import read_settings
+from rtbf.installation import Installation, open_installation
+from rtbf.logs import configure_logs
+
+
+def create_app(installation: Installation) -> FastAPI:
+    """Return the app that answers for `installation`."""
+    # The interactive pages would load scripts from somebody else's server, so only the plain description is served.
+    app = FastAPI(
+        title="rtbf",
+        version=version("rtbf"),
+        summary="Deletion tickets for language models: submit one, follow it, fetch its signed report.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.installation = installation
+    install_problems(app)
+    app.include_router(health.router)
+    app.include_router(tickets.router)
+    app.add_middleware(Guard)
+    return app
+
+
+def service_app() -> FastAPI:
+    """Return the app for the installation that the RTBF_* variables name; what uvicorn's `--factory` calls."""
+    settings = read_settings()
+    configure_logs(is_json=True)
+    url = settings.database_url
+    return create_app(open_installation(settings.home, None if url is None else url.get_secret_value()))
