@@ -39,5 +39,7 @@ def read_settings() -> Settings:
         # The input is left out on purpose: a database URL may hold a password.
         faults += [f"{_PREFIX}{str(error['loc'][0]).upper()}: {error['msg']}" for error in refused.errors(include_input=False)]
     if faults:
-        raise BadInput(found="; ".join(faults), expected=f"only {', '.join(sorted(known))}", remedy="correct the environment and start again")
+        raise BadInput(
+            found="; ".join(faults), expected=f"only {', '.join(sorted(known))}", remedy="correct the environment and start again"
+        )
     return settings

@@ -61,9 +61,7 @@ class UnknownName(Refusal):
         self.name = name
         nearest = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.4)
         near = f"nearest: {', '.join(nearest)}" if nearest else "nothing here has a similar name"
-        super().__init__(
-            found=f"{kind} '{name}' is unknown", expected=f"the name of a {kind} ({near})", remedy=f"see `{list_command}`"
-        )
+        super().__init__(found=f"{kind} '{name}' is unknown", expected=f"the name of a {kind} ({near})", remedy=f"see `{list_command}`")
 
 
 class BadInput(Refusal):

@@ -8,15 +8,20 @@
     corpora/       corpora made here (the demo's); others stay where their owner keeps them
     index/         search indexes
     reports/       issued statements
+
+Paths inside the home are stored relative to it; nothing in it says where it lies.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rtbf.errors import HomeExists, HomeMissing
 from rtbf.files import make_private_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FOLDERS = ("keys", "models", "artefacts", "corpora", "index", "reports")
 
@@ -29,26 +34,32 @@ class Home:
 
     @property
     def database(self) -> Path:
+        """Return the embedded database's file."""
         return self.path / "rtbf.db"
 
     @property
     def vault_key(self) -> Path:
+        """Return the file of the key that wraps every ticket's key."""
         return self.path / "keys" / "vault.key"
 
     @property
     def report_key(self) -> Path:
+        """Return the file of the key that signs reports."""
         return self.path / "keys" / "report.key"
 
     @property
     def trust(self) -> Path:
+        """Return the file that auditors check reports with."""
         return self.path / "trust.json"
 
     @property
     def models(self) -> Path:
+        """Return the folder of weights made here."""
         return self.path / "models"
 
     @property
     def corpora(self) -> Path:
+        """Return the folder of corpora made here."""
         return self.path / "corpora"
 
     def artefacts_of(self, ticket_id: str, attempt: int) -> Path:

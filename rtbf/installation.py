@@ -79,9 +79,7 @@ def open_installation(path: Path, database_url: str | None, clock: Clock = utc_n
     home = existing_home(path)
     engine = open_engine(database_url or sqlite_url(home.database))
     require_current_schema(engine)
-    return Installation(
-        home=home, engine=engine, kek=load_kek(home.vault_key), signing_key=load_signing_key(home.report_key), clock=clock
-    )
+    return Installation(home=home, engine=engine, kek=load_kek(home.vault_key), signing_key=load_signing_key(home.report_key), clock=clock)
 
 
 def _is_connection_trouble(failed: DBAPIError) -> bool:

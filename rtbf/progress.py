@@ -15,5 +15,5 @@ class Progress(Protocol):
         """Report `done` of `total` units of `step`."""
 
 
-def silent(step: str, done: int, total: int) -> None:  # noqa: ARG001 - the signature is the protocol's
+def silent(step: str, done: int, total: int) -> None:
     """Report to nobody."""

@@ -31,8 +31,17 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the tables in the reverse order of their references, then the guard function."""
     for name in (
-        "api_token", "model", "corpus_version", "event", "approval", "stage_record",
-        "identity_check", "identifier", "ticket_key", "ticket", "actor",
+        "api_token",
+        "model",
+        "corpus_version",
+        "event",
+        "approval",
+        "stage_record",
+        "identity_check",
+        "identifier",
+        "ticket_key",
+        "ticket",
+        "actor",
     ):
         op.drop_table(name)
     if op.get_bind().dialect.name == "postgresql":
@@ -181,12 +190,10 @@ def _guard_append_only() -> None:
         )
         for name in APPEND_ONLY:
             op.execute(
-                f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE ON {name} "
-                "FOR EACH ROW EXECUTE FUNCTION rtbf_refuse_change()"
+                f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION rtbf_refuse_change()"
             )
             op.execute(
-                f"CREATE TRIGGER {name}_no_truncate BEFORE TRUNCATE ON {name} "
-                "FOR EACH STATEMENT EXECUTE FUNCTION rtbf_refuse_change()"
+                f"CREATE TRIGGER {name}_no_truncate BEFORE TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION rtbf_refuse_change()"
             )
         return
     for name in APPEND_ONLY:

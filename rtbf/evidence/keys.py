@@ -28,9 +28,7 @@ TRUST_VERSION = 1
 def create_signing_key(path: Path) -> None:
     """Create an Ed25519 private key file (PKCS#8 PEM, mode 0600)."""
     key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     create_secret_file(path, pem)
 
 

@@ -51,5 +51,7 @@ def require_digest(folder: Path, expected: str, what: str) -> None:
     found = digest_of_files(list_files(folder)) if folder.is_dir() else "no such folder"
     if found != expected:
         raise ArtefactMismatch(
-            found=f"{what} with digest {found}", expected=expected, remedy="restore the files that were registered, or register these as a new model"
+            found=f"{what} with digest {found}",
+            expected=expected,
+            remedy="restore the files that were registered, or register these as a new model",
         )

@@ -52,9 +52,7 @@ def actor_name(session: Session, actor_id: str) -> str:
 def create_token(session: Session, name: str, actor_id: str, now: datetime) -> str:
     """Return a new API token for `actor_id`. It is shown once; only its hash is stored."""
     token = "rtbf_" + secrets.token_urlsafe(32)
-    session.add(
-        TokenRow(id=new_id("tok"), name=name, actor_id=actor_id, token_hash=_token_hash(token), created_at=now, revoked_at=None)
-    )
+    session.add(TokenRow(id=new_id("tok"), name=name, actor_id=actor_id, token_hash=_token_hash(token), created_at=now, revoked_at=None))
     session.flush()
     return token
 

@@ -33,9 +33,7 @@ def append_event(
     if ticket_id is not None:
         newest = select(EventRow.leaf).where(EventRow.ticket_id == ticket_id).order_by(EventRow.ticket_seq.desc()).limit(1)
         previous = session.scalar(newest)
-    leaf = event_leaf(
-        idx=idx, log=log, ticket=ticket_id, previous=previous, event_type=event_type, actor_id=actor_id, data=data, now=now
-    )
+    leaf = event_leaf(idx=idx, log=log, ticket=ticket_id, previous=previous, event_type=event_type, actor_id=actor_id, data=data, now=now)
     seq = None if ticket_id is None else 1 + (session.scalar(_last_seq(ticket_id)) or 0)
     session.add(EventRow(idx=idx, ticket_id=ticket_id, ticket_seq=seq, leaf=leaf, leaf_hash=leaf_hash(leaf)))
     session.flush()

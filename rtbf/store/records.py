@@ -46,9 +46,7 @@ def save_record(session: Session, record: StageRecord, number: int, now: datetim
     stage = STAGES[type(record)]
     stored = session.get(StageRecordRow, (record.ticket_id, stage, number))
     if stored is None:
-        session.add(
-            StageRecordRow(ticket_id=record.ticket_id, stage=stage, number=number, digest=digest, body=body, created_at=now)
-        )
+        session.add(StageRecordRow(ticket_id=record.ticket_id, stage=stage, number=number, digest=digest, body=body, created_at=now))
         session.flush()
     elif stored.digest != digest:
         raise RecordBroken(

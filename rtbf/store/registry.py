@@ -40,9 +40,7 @@ def save_corpus(session: Session, entry: CorpusEntry, now: datetime) -> bool:
         return False
     newest = session.scalar(select(func.max(CorpusVersionRow.number)).where(CorpusVersionRow.name == entry.version.name))
     session.add(
-        CorpusVersionRow(
-            digest=digest, name=entry.version.name, number=(newest or 0) + 1, body=canonical_bytes(entry), created_at=now
-        )
+        CorpusVersionRow(digest=digest, name=entry.version.name, number=(newest or 0) + 1, body=canonical_bytes(entry), created_at=now)
     )
     session.flush()
     return True
@@ -83,9 +81,15 @@ def save_model(session: Session, model: Model, location: str, status: ModelStatu
             row.status = "superseded"
     session.add(
         ModelRow(
-            id=new_id("mdl"), name=model.name, revision=model.revision, digest=model.digest, path=location,
-            status=status, body=canonical_bytes(model), created_at=now,
-        )  # fmt: skip
+            id=new_id("mdl"),
+            name=model.name,
+            revision=model.revision,
+            digest=model.digest,
+            path=location,
+            status=status,
+            body=canonical_bytes(model),
+            created_at=now,
+        )
     )
     session.flush()
 

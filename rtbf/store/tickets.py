@@ -140,9 +140,7 @@ def add_approval(session: Session, approval: ApprovalRow) -> None:
 def approvals_of(session: Session, ticket_id: str, plan_digest: str) -> Sequence[ApprovalRow]:
     """Return the approvals and rejections of one plan digest, oldest first."""
     return session.scalars(
-        select(ApprovalRow)
-        .where(ApprovalRow.ticket_id == ticket_id, ApprovalRow.plan_digest == plan_digest)
-        .order_by(ApprovalRow.given_at)
+        select(ApprovalRow).where(ApprovalRow.ticket_id == ticket_id, ApprovalRow.plan_digest == plan_digest).order_by(ApprovalRow.given_at)
     ).all()
 
 

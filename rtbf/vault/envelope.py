@@ -14,7 +14,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from rtbf.errors import Fault
-from rtbf.vault.secret import Secret
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rtbf.vault.secret import Secret
 
 _FORMAT = b"\x01"
 _NONCE_BYTES = 12
