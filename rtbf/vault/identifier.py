@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rtbf.vault.secret import Secret
+from rtbf.vault.secret import Secret
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
