@@ -235,13 +235,18 @@ def _stream(version: CorpusVersion, shards: Sequence[tuple[Shard, Path]], progre
     connector = _load(version.connector)
     done, total = 0, sum(shard.records for shard, _ in shards)
     for shard, path in shards:
-        for entry in connector.read_shard(path, version.layout, shard.sha256[:SHARD_PREFIX_LENGTH]):
+        for entry in _entries(connector, shard, path, version.layout):
             if isinstance(entry, Record):
                 if done % _HEARTBEAT_RECORDS == 0:
                     progress("read", done, total)
                 done += 1
                 yield entry
     progress("read", done, total)
+
+
+def _entries(connector: Connector, shard: Shard, path: Path, layout: Layout) -> Iterator[Record | Unread]:
+    with _unreadable_named(shard.name):
+        yield from connector.read_shard(path, layout, shard.sha256[:SHARD_PREFIX_LENGTH])
 
 
 @contextlib.contextmanager

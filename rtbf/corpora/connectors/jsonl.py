@@ -1,8 +1,8 @@
-"""Read JSON Lines: one JSON object per line, UTF-8.
+r"""Read JSON Lines: one JSON object per line, UTF-8.
 
 Refuses nothing line by line: what cannot be read is given back as `Unread` with its line number and a reason code,
 so that a footprint can say what was not searched. A blank line is no record and no fault.
-Source: jsonlines.org; RFC 8259 for the objects. Lines end at \\n only: U+2028 and the like are lawful inside a string.
+Source: jsonlines.org; RFC 8259 for the objects. Lines end at \n only: U+2028 and the like are lawful inside a string.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ KNOWN_LAYOUTS = (
 MAX_LINE_BYTES = 16 << 20
 _SAMPLE_RECORDS = 20
 _MAX_NAMES_SHOWN = 20
+_MAX_NAME_CHARACTERS = 40
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -186,6 +187,6 @@ def _wanted(layout: Layout) -> str:
 
 
 def _names_in(sample: list[dict[str, Any]]) -> str:
-    names = sorted({key for entry in sample for key in entry if key.isprintable() and len(key) <= 40})
+    names = sorted({key for entry in sample for key in entry if key.isprintable() and len(key) <= _MAX_NAME_CHARACTERS})
     shown = ", ".join(names[:_MAX_NAMES_SHOWN]) or "(none)"
     return shown if len(names) <= _MAX_NAMES_SHOWN else f"{shown} and {len(names) - _MAX_NAMES_SHOWN} more"
