@@ -104,7 +104,9 @@ def submit_ticket(installation: Installation, submission: SubmissionShape, actor
         seal_identifiers(session, installation.kek, ticket_id, sealed)
         digest = save_record(session, record, 1, now)
         data = {"record": digest, "identifiers": len(marks), "regime": submission.regime, "channel": submission.channel}
-        append_event(session, log=installation.log, ticket_id=ticket_id, event_type="ticket.received", actor_id=actor_id, data=data, now=now)
+        append_event(
+            session, log=installation.log, ticket_id=ticket_id, event_type="ticket.received", actor_id=actor_id, data=data, now=now
+        )
         if submission.identity is not None:
             _establish_identity(session, installation, row, submission.identity.method, actor_id, now)
     return ticket_id
@@ -195,7 +197,9 @@ def approved_plan(session: Session, ticket_id: str) -> tuple[Plan, str]:
     """Return the ticket's live plan when it is approved; raises StalePlan when it is not."""
     plan, digest = _required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
     if not any(row.is_approval for row in approvals_of(session, ticket_id, digest)):
-        raise StalePlan(found="a plan without approval", expected=f"an approval of {digest}", remedy=f"`rtbf approve {ticket_id} --digest …`")
+        raise StalePlan(
+            found="a plan without approval", expected=f"an approval of {digest}", remedy=f"`rtbf approve {ticket_id} --digest …`"
+        )
     return plan, digest
 
 
@@ -228,9 +232,7 @@ def finish_verification(installation: Installation, verification: Verification, 
             "record": digest, "report": report_digest, "envelope": report.envelope_sha256,
             "verdict": verdict.status, "class": verdict.class_awarded,
         }  # fmt: skip
-        append_event(
-            session, log=installation.log, ticket_id=row.id, event_type="report.issued", actor_id=actor_id, data=data, now=now
-        )
+        append_event(session, log=installation.log, ticket_id=row.id, event_type="report.issued", actor_id=actor_id, data=data, now=now)
         if verdict.status == "FAIL":
             _set_candidate(session, row.id, "rejected")
             _move(session, installation, row, lifecycle.PLANNING, lifecycle.NEED_DECISION, actor_id, {}, now)
@@ -257,6 +259,23 @@ def close_ticket(installation: Installation, ticket_id: str, outcome: str, actor
         if outcome == "partially_fulfilled":
             _set_candidate(session, ticket_id, "live")
         _move(session, installation, row, lifecycle.CLOSED, None, actor_id, {}, now, outcome=outcome)
+
+
+def note_error(installation: Installation, ticket_id: str, actor: str, code: str) -> None:
+    """Note that work on a ticket stopped with the error `code`; it then waits for a person, with reason `error`.
+
+    A ticket that is closed or already waits for a person is left as it is: whoever moved it meanwhile knows better.
+    """
+    now = installation.clock()
+    with installation.transaction() as session:
+        row = find_ticket(session, ticket_id)
+        if row.state == lifecycle.CLOSED or row.reason in lifecycle.WAITS_FOR_A_PERSON:
+            return
+        row.reason = lifecycle.ERROR
+        row.version += 1
+        data = {"state": row.state, "error": code}
+        actor_id = actor_id_for(session, actor, now)
+        append_event(session, log=installation.log, ticket_id=row.id, event_type="ticket.stopped", actor_id=actor_id, data=data, now=now)
 
 
 def view_ticket(installation: Installation, ticket_id: str) -> TicketView:
@@ -317,9 +336,7 @@ def next_stage(row: TicketRow) -> str | None:
     return stages.get(row.state)
 
 
-def _establish_identity(
-    session: Session, installation: Installation, row: TicketRow, method: str, actor_id: str, now: datetime
-) -> None:
+def _establish_identity(session: Session, installation: Installation, row: TicketRow, method: str, actor_id: str, now: datetime) -> None:
     add_identity_check(session, new_id("idc"), row.id, method, actor_id, now)
     _move(session, installation, row, lifecycle.LOCATING, lifecycle.AWAITING_WORKER, actor_id, {"method": method}, now)
 
@@ -340,11 +357,15 @@ def _require_true_outcome(session: Session, row: TicketRow, outcome: str) -> Non
     footprint = latest_record(session, row.id, Footprint)
     if outcome == "no_data" and footprint is not None and footprint[0].hits:
         raise IllegalMove(
-            found=f"closing as no_data with {len(footprint[0].hits)} record(s) found", expected="an empty footprint", remedy="plan their removal"
+            found=f"closing as no_data with {len(footprint[0].hits)} record(s) found",
+            expected="an empty footprint",
+            remedy="plan their removal",
         )
     if outcome == "fulfilled":
         raise IllegalMove(
-            found="closing as fulfilled by hand", expected="a PASS verdict, which closes by itself", remedy="close as partially_fulfilled, or re-plan"
+            found="closing as fulfilled by hand",
+            expected="a PASS verdict, which closes by itself",
+            remedy="close as partially_fulfilled, or re-plan",
         )
 
 
@@ -368,9 +389,7 @@ def _move(
     now: datetime,
     outcome: str | None = None,
 ) -> None:
-    move_ticket(
-        session, row, target=target, reason=reason, outcome=outcome, actor_id=actor_id, log=installation.log, data=data, now=now
-    )
+    move_ticket(session, row, target=target, reason=reason, outcome=outcome, actor_id=actor_id, log=installation.log, data=data, now=now)
 
 
 def _record_or_none(found: tuple[T, str] | None) -> T | None:

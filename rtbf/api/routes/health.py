@@ -1,6 +1,5 @@
 """Whether the process lives, and whether it can work. Neither needs a token, neither tells anything about tickets."""
 
-# ruff: noqa: TC001 - FastAPI reads the annotations when the routes are made.
 from __future__ import annotations
 
 from fastapi import APIRouter

@@ -3,7 +3,6 @@
 Answers hold no personal data: an identifier is shown by number, kind and commitment only.
 """
 
-# ruff: noqa: TC001, TC003 - FastAPI and pydantic read the annotations when the routes are made.
 from __future__ import annotations
 
 import hashlib
@@ -170,7 +169,7 @@ def fetch_report(installation: Opened, _actor: Actor, ticket_id: TicketId, accep
     """Return the signed report as JSON or PDF, as `Accept` asks; with no preference, JSON."""
     folder = report_folder(installation, ticket_id)
     report = view_ticket(installation, ticket_id).report
-    assert report is not None  # noqa: S101 - narrows the type: report_folder has refused already
+    assert report is not None
     form = _preferred(accept, report)
     name, digest = (ENVELOPE_FILE, report.envelope_sha256) if form == _JSON else (PDF_FILE, report.pdf_sha256 or "")
     headers = {"Content-Disposition": f'attachment; filename="{ticket_id}-{name}"', "Cache-Control": "no-store", "Vary": "Accept"}
