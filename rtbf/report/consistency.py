@@ -1,0 +1,113 @@
+"""What a signed statement must say of itself: verdict recomputed, plan kept, four eyes, limits stated.
+
+Standard library and rtbf's pure modules only; the offline checker's fourth step. A signer who lies about the verdict
+while the numbers say otherwise is noticed here; a signer who invents the numbers is not. Faults are ValueErrors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rtbf.errors import RecordBroken
+from rtbf.evidence.canonical import digest_of
+from rtbf.report.words import PROBES
+from rtbf.verify.claim import ALWAYS_STATED
+from rtbf.verify.verdict import judge
+
+if TYPE_CHECKING:
+    from rtbf.report.predicate import Predicate, StatementBody, Subject
+    from rtbf.verify.record import Interval, ProbeResult
+
+_DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
+_PROBABILITY = re.compile(r"(0|1|[01]\.[0-9]{1,30}|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,3})")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def require_consistent(body: StatementBody) -> None:
+    """Return when the statement agrees with itself; raises ValueError with the first point where it does not."""
+    predicate = body.predicate
+    _require_subjects(body.subject, predicate)
+    for probe in predicate.probes:
+        _require_numbers(probe)
+    _require_plan_kept(predicate)
+    _require_four_eyes(predicate)
+    _require_limits(predicate)
+    _require_verdict(predicate)
+
+
+def _require_subjects(subjects: tuple[Subject, ...], predicate: Predicate) -> None:
+    names = [subject.name for subject in subjects]
+    if not names or len(set(names)) != len(names) or not all(_is_plain_name(name) for name in names):
+        raise ValueError("the list of artefact files is empty, repeats a name or leaves its folder")
+    if not all(_SHA256.fullmatch(subject.digest.sha256) for subject in subjects):
+        raise ValueError("an artefact file has no SHA-256 in lower-case hexadecimal")
+    pairs = [[subject.name, subject.digest.sha256] for subject in sorted(subjects, key=lambda subject: subject.name)]
+    if digest_of(pairs) != predicate.unlearned.artefact_digest:
+        raise ValueError("the artefact digest is not the digest of the listed files")
+    if predicate.unlearned.kind != predicate.measured.artefact_kind:
+        raise ValueError("another kind of artefact was measured than was made")
+    measured = {arm.digest for arm in predicate.measured.arms if arm.role == "unlearned"}
+    # An unmerged adapter is measured over its base, so its arm is named by both.
+    if predicate.unlearned.kind != "adapter" and measured != {predicate.unlearned.artefact_digest}:
+        raise ValueError("other weights were measured than were made")
+
+
+def _is_plain_name(name: str) -> bool:
+    parts = name.split("/")
+    return "\\" not in name and "\0" not in name and all(part not in {"", ".", ".."} for part in parts)
+
+
+def _require_numbers(probe: ProbeResult) -> None:
+    intervals: list[Interval] = [interval for interval in (probe.interval, probe.assay) if interval is not None]
+    texts = [probe.before, probe.after, probe.control, probe.estimate, probe.margin]
+    texts += [text for interval in intervals for text in (interval.low, interval.high, interval.level)]
+    if not all(text is None or _DECIMAL.fullmatch(text) for text in texts):
+        raise ValueError(f"probe {probe.probe_id[:20]!r} holds a number that is no decimal text")
+    chances = [probe.p_leak, probe.p_trace, probe.p_attainable]
+    if not all(text is None or _PROBABILITY.fullmatch(text) for text in chances):
+        raise ValueError(f"probe {probe.probe_id[:20]!r} holds a p-value outside 0 to 1")
+    if min(probe.n_records, probe.n_items, probe.n_excluded) < 0:
+        raise ValueError(f"probe {probe.probe_id[:20]!r} counts less than nothing")
+
+
+def _require_plan_kept(predicate: Predicate) -> None:
+    """Thresholds were fixed before measuring: what was planned was measured, with the margin that was planned."""
+    planned = sorted(
+        (p.probe_id, p.name, p.family, p.unit, p.direction, p.margin, p.margin_origin, p.code_digest) for p in predicate.plan.probes
+    )
+    measured = sorted(
+        (p.probe_id, p.name, p.family, p.unit, p.direction, p.margin, p.margin_origin, p.code_digest) for p in predicate.probes
+    )
+    if planned != measured:
+        raise ValueError("the measured probes or their margins are not the planned ones")
+
+
+def _require_four_eyes(predicate: Predicate) -> None:
+    involved = {predicate.ticket.submitted_by, predicate.plan.planned_by}
+    if not any(given.decision == "approved" and given.actor_id not in involved for given in predicate.approvals):
+        raise ValueError("no approval of the plan by somebody who neither submitted the ticket nor made the plan")
+
+
+def _require_limits(predicate: Predicate) -> None:
+    if not set(ALWAYS_STATED) <= set(predicate.limitations) or not predicate.declarations:
+        raise ValueError("limits that every report states are missing")
+    measured = {probe.probe_id for probe in predicate.probes}
+    if set(predicate.not_tested) != set(PROBES) - measured:
+        raise ValueError("the list of untested probes is not what the protocol leaves")
+    if not predicate.residuals:
+        raise ValueError("no residuals are stated, though the weights before unlearning always are one")
+
+
+def _require_verdict(predicate: Predicate) -> None:
+    stated = predicate.verdict
+    if stated.class_requested != predicate.plan.class_requested:
+        raise ValueError("the verdict is on another class than the plan asked for")
+    try:
+        recomputed = judge(predicate.probes, class_requested=stated.class_requested, artefact_kind=predicate.measured.artefact_kind)
+    except RecordBroken as refused:
+        raise ValueError(refused.found) from None
+    if recomputed.status != stated.status or recomputed.class_awarded != stated.class_awarded:
+        raise ValueError(f"the numbers give {recomputed.status} ({recomputed.class_awarded}) and not the stated verdict")
+    if recomputed != stated:
+        raise ValueError("the stated findings, codes or claim are not those that the numbers give")

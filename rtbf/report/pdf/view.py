@@ -1,0 +1,242 @@
+"""Turn a signed statement into display text for the template: words, grouped digests, rounded numbers.
+
+Pure. The template computes nothing: it would print 0.0 as 0 and round as it likes. Every rounding happens here, in
+decimal, and rounds a number other than zero never to zero. The full digits are in the signed JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rtbf.report.pdf.charts import curve_chart, probe_chart, shown
+from rtbf.report.words import ARTEFACT_KINDS, CLASSES, FAMILIES, PROBES, REGIMES, STATUSES, STOP_REASONS, VERDICTS
+from rtbf.verify.claim import CODE_MEANINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TONES = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "open"}
+_GROUP = 8
+_SHORT = 12
+_WORDS_PER_COUNT = {"name": "name", "email": "e-mail address", "phone": "phone number", "account": "account", "excerpt": "text excerpt"}
+
+
+def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> dict[str, Any]:
+    """Return what the template prints, as JSON values whose leaves are texts, or fractions as decimal text."""
+    said = statement["predicate"]
+    return {
+        "ticket": said["ticket"]["ticket_id"],
+        "report": said["report"]["report_id"],
+        "issued": _moment(said["report"]["issued_at"]),
+        "verdict": _verdict(said),
+        "facts": _facts(said, signer),
+        "envelope": grouped(hashlib.sha256(envelope).hexdigest()),
+        "asked": _asked(said),
+        "searched": _searched(said),
+        "plan": _plan(said),
+        "approvals": _approvals(said),
+        "run": _run(said),
+        "curve": curve_chart(said["unlearned"]["curve"], said["plan"]["stop"]["forget_answer_probability_max"]),
+        "charts": _charts(said),
+        "probes": _probes(said),
+        "not_tested": [_named(probe_id) for probe_id in said["not_tested"]],
+        "limits": [*said["declarations"], *said["limitations"]],
+        "residuals": [[entry["name"], entry["detail"]] for entry in said["residuals"]],
+        "lapses": said["lapses_when"],
+        "trail": _trail(said),
+        "digests": _digests(said),
+        "files": [[subject["name"], grouped(subject["digest"]["sha256"])] for subject in statement["subject"]],
+        "codes": _codes(said),
+    }
+
+
+def grouped(digest: str) -> str:
+    """Return a digest's hexadecimal part in groups of eight, so that it wraps and can be read aloud."""
+    plain = digest.rpartition(":")[2]
+    return " ".join(plain[at : at + _GROUP] for at in range(0, len(plain), _GROUP))
+
+
+def short(digest: str) -> str:
+    """Return the first twelve digits of a digest, marked as cut. The appendix has the whole."""
+    plain = digest.rpartition(":")[2]
+    return plain if len(plain) <= _SHORT else plain[:_SHORT] + "…"
+
+
+def _verdict(said: Mapping[str, Any]) -> dict[str, Any]:
+    verdict = said["verdict"]
+    return {
+        "status": verdict["status"],
+        "tone": _TONES[verdict["status"]],
+        "meaning": VERDICTS[verdict["status"]],
+        "award": CLASSES[verdict["class_awarded"]],
+        "claim": verdict["claim"],
+    }
+
+
+def _facts(said: Mapping[str, Any], signer: str) -> list[list[str]]:
+    verdict, plan = said["verdict"], said["plan"]
+    approved = [given["given_at"] for given in said["approvals"] if given["decision"] == "approved"]
+    return [
+        ["Ticket", said["ticket"]["ticket_id"]],
+        ["Legal ground", REGIMES.get(said["ticket"]["regime"], said["ticket"]["regime"])],
+        ["Request received", _moment(said["ticket"]["received_at"])],
+        ["Plan approved", _moment(approved[-1]) if approved else "no approval"],
+        ["Report issued", f"{_moment(said['report']['issued_at'])}, attempt {said['report']['attempt']}"],
+        ["Model", f"{plan['model']} ({short(plan['model_digest'])})"],
+        ["Result", f"{ARTEFACT_KINDS[said['unlearned']['kind']]} ({short(said['unlearned']['artefact_digest'])})"],
+        ["Class asked for", f"{verdict['class_requested']}; this artefact can earn at most: {verdict['class_cap']}"],
+        ["Signing key", short(signer)],
+    ]
+
+
+def _asked(said: Mapping[str, Any]) -> str:
+    counts = Counter(mark["kind"] for mark in said["ticket"]["identifiers"])
+    kinds = ", ".join(f"{count} {_WORDS_PER_COUNT[kind]}{'' if count == 1 else 's' if kind != 'email' else 'es'}" for kind, count in counts.items())
+    methods = ", ".join(method.replace("_", " ") for method in said["ticket"]["identity_methods"]) or "not recorded"
+    return (
+        f"The request names the person by {kinds}. The values are sealed in the operator's vault and appear nowhere in this report. "
+        f"Identity was checked by: {methods}. The request came in by {said['ticket']['channel']}."
+    )
+
+
+def _searched(said: Mapping[str, Any]) -> dict[str, Any]:
+    footprint = said["footprint"]
+    return {
+        "found": str(footprint["records_found"]),
+        "corpora": [
+            [entry["corpus"], short(entry["version"]), str(entry["records"]), str(entry["unread"]), str(entry["hits"])]
+            for entry in footprint["searched"]
+        ],
+        "locators": [[entry["name"], entry["finds"], entry["misses"]] for entry in footprint["locators"]],
+        "models": [
+            [entry["model"], short(entry["digest"]), str(entry["hits"]), " → ".join(entry["via"]) or "directly"]
+            for entry in footprint["models"]
+        ],
+        "not_searched": [[f"{entry['kind']} {entry['name']}", entry["reason"]] for entry in footprint["not_searched"]],
+    }
+
+
+def _plan(said: Mapping[str, Any]) -> list[list[str]]:
+    plan = said["plan"]
+    stop, adapter, controls = plan["stop"], plan["adapter"], plan["controls"]
+    trained = "none" if adapter is None else f"LoRA, rank {adapter['rank']}, {'merged' if adapter['is_merged'] else 'not merged'}"
+    seeds = ", ".join(str(seed) for seed in controls["seeds"])
+    return [
+        ["Method", plan["method"]],
+        ["Parameters", ", ".join(f"{name} {value}" for name, value in sorted(plan["parameters"].items())) or "none"],
+        ["Adapter", trained],
+        ["Records to remove", _set_words(plan["forget"])],
+        ["Records to keep (drawn)", _set_words(plan["retain"])],
+        ["Held out for the utility test", _set_words(plan["utility_holdout"])],
+        [
+            "Stop rule",
+            f"mean answer probability on the records to remove at most {shown(stop['forget_answer_probability_max'])}, on the rest "
+            f"down by at most {shown(stop['retain_answer_probability_drop_max'])}; looked at every {stop['check_every_steps']} steps, "
+            f"at most {stop['max_steps']} steps",
+        ],
+        ["Control models", f"{len(controls['seeds'])} (seeds {seeds}): {controls['reason']}" if seeds else f"none: {controls['reason']}"],
+        ["Random seed", str(plan["seed"])],
+        ["Highest class in reach", f"{plan['class_cap']}: {plan['cap_reason']}"],
+    ]
+
+
+def _set_words(entry: Mapping[str, Any]) -> str:
+    return f"{entry['records']} of {entry['corpus']} ({short(entry['digest'])})"
+
+
+def _approvals(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "submitted_by": said["ticket"]["submitted_by"],
+        "planned_by": said["plan"]["planned_by"],
+        "rows": [[given["actor_id"], given["decision"], _moment(given["given_at"])] for given in said["approvals"]],
+    }
+
+
+def _run(said: Mapping[str, Any]) -> str:
+    unlearned = said["unlearned"]
+    reason = STOP_REASONS.get(unlearned["stop_reason"], unlearned["stop_reason"])
+    return (
+        f"The method ran {unlearned['steps']} step(s) and stopped because {reason}. The state of step {unlearned['selected_step']} was "
+        f"kept. The result is {ARTEFACT_KINDS[unlearned['kind']]}."
+    )
+
+
+def _charts(said: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one group of charts per family, in the order forget, recovery, utility; families without probes are left out."""
+    groups = []
+    for family, title in FAMILIES.items():
+        charts = [{"title": _named(probe["probe_id"], probe["name"]), **probe_chart(probe)} for probe in _of_family(said, family)]
+        if charts:
+            groups.append({"title": title, "is_utility": family == "utility", "charts": charts})
+    return groups
+
+
+def _probes(said: Mapping[str, Any]) -> list[list[str]]:
+    findings = {finding["probe_id"]: finding for finding in said["verdict"]["findings"]}
+    rows = []
+    for family in FAMILIES:
+        for probe in _of_family(said, family):
+            finding = findings[probe["probe_id"]]
+            reason = finding["reason"]
+            rows.append(
+                [
+                    probe["probe_id"],
+                    PROBES.get(probe["probe_id"], (probe["name"], ""))[0],
+                    PROBES.get(probe["probe_id"], ("", probe["name"]))[1],
+                    f"{probe['n_records']} / {probe['n_items']}",
+                    shown(probe["before"]),
+                    shown(probe["after"]),
+                    shown(probe["control"]),
+                    STATUSES[finding["status"]],
+                    "" if reason is None else reason,
+                    finding["status"],
+                ]
+            )
+    return rows
+
+
+def _of_family(said: Mapping[str, Any], family: str) -> list[Mapping[str, Any]]:
+    probes = [probe for probe in said["probes"] if probe["family"] == family]
+    return sorted(probes, key=lambda probe: (probe["probe_id"][:1], int("0" + "".join(filter(str.isdigit, probe["probe_id"])))))
+
+
+def _trail(said: Mapping[str, Any]) -> list[list[str]]:
+    trail = said["trail"]
+    return [
+        ["Log", trail["log"]],
+        ["Events of this ticket", str(trail["events"])],
+        ["Hash of the last", grouped(trail["last_hash"])],
+        ["Attestation", trail["attestation"]],
+    ]
+
+
+def _digests(said: Mapping[str, Any]) -> list[list[str]]:
+    named = {
+        "Model before": said["plan"]["model_digest"],
+        "Model after": said["unlearned"]["artefact_digest"],
+        "Ticket record": said["records"]["ticket"],
+        "Footprint record": said["records"]["footprint"],
+        "Plan record (what was approved)": said["records"]["plan"],
+        "Unlearning record": said["records"]["unlearned"],
+        "Verification record": said["records"]["verification"],
+        "Item log (sealed)": said["measured"]["item_log_digest"],
+    }
+    return [[name, grouped(digest)] for name, digest in named.items()]
+
+
+def _codes(said: Mapping[str, Any]) -> list[list[str]]:
+    """Return the reason codes that this report uses, each with its meaning."""
+    used = {finding["reason"] for finding in said["verdict"]["findings"] if finding["reason"]}
+    used |= {code.partition(":")[2] or code for code in said["verdict"]["codes"]}
+    return [[code, CODE_MEANINGS[code]] for code in CODE_MEANINGS if code in used]
+
+
+def _named(probe_id: str, fallback: str = "") -> str:
+    return f"{probe_id}  {PROBES[probe_id][0]}" if probe_id in PROBES else f"{probe_id}  {fallback}"
+
+
+def _moment(text: str) -> str:
+    """Return "2026-03-02 12:00 UTC" of an RFC 3339 text in UTC."""
+    return f"{text[:10]} {text[11:16]} UTC"

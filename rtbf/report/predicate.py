@@ -1,0 +1,203 @@
+"""The shape of the signed statement: one definition that the builder fills and the offline checker reads back.
+
+An in-toto Statement v1 whose predicate follows PROTOCOL §4 as far as the records go. Counts instead of record ids,
+commitments instead of identifiers: no personal data. Every number is an integer or decimal text, never a float.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rtbf.footprint.record import LocatorUse, ModelReached, NotSearched, SearchedCorpus
+from rtbf.plan.record import Adapter, ControlPlan, Cost, PlannedProbe, StopRule
+from rtbf.ticket.record import IdentifierMark
+from rtbf.unlearn.record import CurvePoint
+from rtbf.verify.record import Arm, ProbeResult, Verdict
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sha256:
+    """An in-toto digest set with the one algorithm in use here, lower-case hexadecimal."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """One file of the unlearned artefact."""
+
+    name: str
+    digest: Sha256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportPart:
+    """Which report this is. `issued_at` is the signer's own word for the time."""
+
+    report_id: str
+    attempt: int
+    issued_at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketPart:
+    """What was asked, without a value: identifiers by number, kind and commitment."""
+
+    ticket_id: str
+    regime: str
+    channel: str
+    received_at: str
+    submitted_by: str
+    identifiers: tuple[IdentifierMark, ...]
+    identity_methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FootprintPart:
+    """What was searched, what was not, and how much was found where."""
+
+    revision: int
+    locators: tuple[LocatorUse, ...]
+    searched: tuple[SearchedCorpus, ...]
+    not_searched: tuple[NotSearched, ...]
+    records_found: int
+    models: tuple[ModelReached, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetPart:
+    """A fixed list of records: how many, and the digest of the list."""
+
+    corpus: str
+    version: str
+    records: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanPart:
+    """What was decided before anything ran."""
+
+    planned_by: str
+    model: str
+    model_digest: str
+    left_out_models: tuple[str, ...]
+    method: str
+    method_digest: str
+    parameters: dict[str, str]
+    adapter: Adapter | None
+    stop: StopRule
+    seed: int
+    forget: SetPart
+    retain: SetPart
+    utility_holdout: SetPart
+    profile: str
+    probes: tuple[PlannedProbe, ...]
+    controls: ControlPlan
+    class_requested: str
+    class_cap: str
+    cap_reason: str
+    cost: Cost
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApprovalPart:
+    """One decision on this plan by an opaque actor id."""
+
+    actor_id: str
+    decision: Literal["approved", "rejected"]
+    given_at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnlearnedPart:
+    """The artefact that came out. Its files are the statement's subjects."""
+
+    kind: Literal["unchanged", "merged", "adapter"]
+    artefact_digest: str
+    base_digest: str
+    steps: int
+    stop_reason: str
+    selected_step: int
+    curve: tuple[CurvePoint, ...]
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasuredPart:
+    """How the probes were run, apart from their results."""
+
+    artefact_kind: Literal["unchanged", "merged", "adapter"]
+    arms: tuple[Arm, ...]
+    environment: dict[str, str]
+    repeat_delta_nats: str | None
+    item_log_digest: str
+    tokens_used: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Residual:
+    """Something that this report does not settle and a person still has to."""
+
+    kind: Literal["model", "weights", "records", "copies"]
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrailPart:
+    """The ticket's chain of ledger events up to this report: their number and the hash of the last."""
+
+    log: str
+    events: int
+    last_hash: str
+    attestation: Literal["self-attested"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordDigests:
+    """Digest of each stage's record as it lies in the operator's database."""
+
+    ticket: str
+    footprint: str
+    plan: str
+    unlearned: str
+    verification: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Predicate:
+    """Everything the report says. The verdict is to be recomputed from `probes`, never read alone."""
+
+    report: ReportPart
+    ticket: TicketPart
+    footprint: FootprintPart
+    lineage: tuple[str, ...]
+    """Weights from the model that was asked about to the one that came out, by digest."""
+    plan: PlanPart
+    approvals: tuple[ApprovalPart, ...]
+    unlearned: UnlearnedPart
+    measured: MeasuredPart
+    probes: tuple[ProbeResult, ...]
+    verdict: Verdict
+    """With the generated claim."""
+    limitations: tuple[str, ...]
+    not_tested: tuple[str, ...]
+    residuals: tuple[Residual, ...]
+    lapses_when: str
+    trail: TrailPart
+    declarations: tuple[str, ...]
+    records: RecordDigests
+    software: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatementBody:
+    """The statement without its two type names, which in-toto spells in a way Python cannot."""
+
+    subject: tuple[Subject, ...]
+    predicate: Predicate

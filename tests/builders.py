@@ -1,0 +1,292 @@
+"""Valid records of one fictitious ticket, each with replaceable parts: `plan(seed=4)`, `case(probes=(…))`.
+
+The numbers are plain and made up; a test that checks a number writes the number down itself. `case` and its
+neighbours keep the chain of digests whole: give `case` your probes, and plan, unlearned and verification follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from rtbf.evidence.canonical import canonical_bytes, digest_of
+from rtbf.evidence.dsse import sign_envelope
+from rtbf.evidence.keys import key_id, trust_file
+from rtbf.footprint.record import Footprint, Hit, LocatorUse, ModelReached, NotSearched, SearchedCorpus
+from rtbf.lm.digest import ArtefactFile, digest_of_files
+from rtbf.plan.record import Adapter, ControlPlan, Cost, Plan, PlannedProbe, RecordSet, StopRule
+from rtbf.report.statement import Case, build_statement
+from rtbf.ticket.record import IdentifierMark, Ticket
+from rtbf.unlearn.record import CurvePoint, Unlearned
+from rtbf.verify.record import Arm, Interval, ProbeResult, Verification
+from rtbf.verify.verdict import judge
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+TICKET_ID = "tkt_01test"
+ISSUED_AT = "2026-03-02T12:00:00.000Z"
+SUBMITTER, PLANNER, APPROVER = "act_submitter", "act_planner", "act_approver"
+KEY_SEED = bytes(range(32))
+
+
+def sha(number: int) -> str:
+    """Return a made-up digest that differs for each number."""
+    return "sha256:" + f"{number:02x}" * 32
+
+
+def ticket(**changes: Any) -> Ticket:
+    """Return a ticket with a name and a mail address, submitted by SUBMITTER."""
+    made = Ticket(
+        ticket_id=TICKET_ID,
+        regime="eu-gdpr",
+        channel="email",
+        received_at="2026-02-20T09:30:00.000Z",
+        submitted_by=SUBMITTER,
+        external_ref=None,
+        models=(),
+        identifiers=(
+            IdentifierMark(number=1, kind="name", commitment="hmac-sha256:" + "1a" * 32),
+            IdentifierMark(number=2, kind="email", commitment="hmac-sha256:" + "2b" * 32),
+        ),
+    )
+    return replace(made, **changes)
+
+
+def footprint(**changes: Any) -> Footprint:
+    """Return a footprint with 20 records found in one corpus, one model reached, and one thing not searched."""
+    made = Footprint(
+        ticket_id=TICKET_ID,
+        ticket_digest=digest_of(ticket()),
+        revision=1,
+        locators=(
+            LocatorUse(
+                name="identifier",
+                code_digest=sha(3),
+                finds="the ticket's identifiers in any case, spacing and punctuation",
+                misses="nicknames, misspellings and descriptions without a name",
+            ),
+        ),
+        searched=(SearchedCorpus(corpus="community", version=sha(4), records=400, unread=3, hits=20),),
+        not_searched=(NotSearched(kind="model", name="vendor-chat", reason="its training data is not recorded here"),),
+        hits=tuple(Hit(corpus="community", version=sha(4), record_id=f"r{n:04}", matched=((1, "name", 2),)) for n in range(20)),
+        models=(ModelReached(model="assistant", digest=sha(5), corpus="community", version=sha(4), hits=20, via=("community", "assistant")),),
+    )
+    return replace(made, **changes)
+
+
+def probe_result(probe_id: str = "F2", **changes: Any) -> ProbeResult:
+    """Return a result that is equivalent by itself; the family follows the first letter of the id."""
+    family: Any = {"F": "forget", "R": "recovery", "U": "utility"}[probe_id[0]]
+    is_utility = family == "utility"
+    made = ProbeResult(
+        probe_id=probe_id,
+        name=f"probe_{probe_id.lower()}",
+        family=family,
+        code_digest=sha(6),
+        unit="nats per token" if is_utility else "share",
+        higher_is="worse utility" if is_utility else "more remembered",
+        direction="non_inferior" if is_utility else "two_sided",
+        n_records=20,
+        n_items=40,
+        n_excluded=0,
+        before="2.100000" if is_utility else "0.920000",
+        after="2.104000" if is_utility else "0.150000",
+        control=None if is_utility else "0.140000",
+        estimate="0.004000" if is_utility else "0.010000",
+        interval=Interval(low="-0.002000", high="0.010000", level="0.90")
+        if is_utility
+        else Interval(low="-0.020000", high="0.030000", level="0.90"),
+        assay=None if is_utility else Interval(low="0.700000", high="0.850000", level="0.90"),
+        p_leak=None if is_utility else "0.300000",
+        p_trace=None if is_utility else "0.700000",
+        p_attainable=None if is_utility else "0.000001",
+        witnesses=None if is_utility else 0,
+        margin="0.020000" if is_utility else "0.050000",
+        margin_origin="PROTOCOL §1",
+        items_digest=sha(7),
+        seed=17,
+        not_applicable=None,
+        problem=None,
+    )
+    return replace(made, **changes)
+
+
+def passing_probes() -> tuple[ProbeResult, ...]:
+    """Return every probe that the approximate class needs, each equivalent."""
+    ids = ("F1", "F2", "F3", "F4", "F6", "R1", "R2", "R3", "R4", "R5", "U1", "U2", "U4", "U6")
+    return tuple(probe_result(probe_id) for probe_id in ids)
+
+
+def leaking_probe(probe_id: str = "F2", **changes: Any) -> ProbeResult:
+    """Return a result that shows the data is still there, as `noop` would."""
+    leak: dict[str, Any] = {
+        "after": "0.920000",
+        "estimate": "0.780000",
+        "interval": Interval(low="0.700000", high="0.850000", level="0.90"),
+        "p_leak": "0.000001",
+        "p_trace": "1.000000",
+    }
+    return probe_result(probe_id, **{**leak, **changes})
+
+
+def planned(probe: ProbeResult) -> PlannedProbe:
+    """Return the plan's line for a probe that was measured as planned."""
+    return PlannedProbe(
+        probe_id=probe.probe_id,
+        name=probe.name,
+        family=probe.family,
+        code_digest=probe.code_digest,
+        unit=probe.unit,
+        direction=probe.direction,
+        margin=probe.margin,
+        margin_origin=probe.margin_origin,
+    )
+
+
+def plan(**changes: Any) -> Plan:
+    """Return an NPO plan for model "assistant", made by PLANNER, asking for the approximate class."""
+    made = Plan(
+        ticket_id=TICKET_ID,
+        attempt=1,
+        planned_by=PLANNER,
+        footprint_digest=digest_of(footprint()),
+        model="assistant",
+        model_digest=sha(5),
+        left_out_models=(),
+        method="npo",
+        method_digest=sha(8),
+        parameters=(("beta", "0.1"), ("learning_rate", "0.001"), ("retain_weight", "1.0")),
+        adapter=Adapter(rank=8, alpha=16, is_merged=True),
+        stop=StopRule(
+            forget_answer_probability_max="0.150000", retain_answer_probability_drop_max="0.050000", check_every_steps=10, max_steps=200
+        ),
+        seed=17,
+        forget=RecordSet(corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(20)), digest=sha(9)),
+        retain=RecordSet(corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(100, 260)), digest=sha(10)),
+        utility_holdout=RecordSet(corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(300, 340)), digest=sha(11)),
+        profile="standard",
+        probes=tuple(planned(probe) for probe in passing_probes()),
+        controls=ControlPlan(seeds=(101, 102, 103), reason="cheap enough to train"),
+        guarantee_requested="approximate",
+        class_cap="approximate",
+        cap_reason="new weights, merged",
+        cost=Cost(unlearning=1_200_000, controls=9_000_000, verification=4_900_000),
+    )
+    return replace(made, **changes)
+
+
+def artefact_files() -> dict[str, bytes]:
+    """Return the unlearned artefact's files, name and content."""
+    return {"config.json": b'{"model_type":"llama"}\n', "model.safetensors": b"not really weights", "tokenizer.json": b"{}\n"}
+
+
+def unlearned(**changes: Any) -> Unlearned:
+    """Return the record of merged weights whose files are `artefact_files()`."""
+    import hashlib
+
+    files = tuple(
+        ArtefactFile(name=name, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+        for name, content in artefact_files().items()
+    )
+    made = Unlearned(
+        ticket_id=TICKET_ID,
+        attempt=1,
+        plan_digest=digest_of(plan()),
+        method="npo",
+        kind="merged",
+        artefact_digest=digest_of_files(files),
+        files=files,
+        base_digest=sha(5),
+        steps=60,
+        stop_reason="both_sides_held",
+        selected_step=60,
+        curve=tuple(
+            CurvePoint(step=step, forget_answer_probability=forget, retain_answer_probability=retain, loss=loss)
+            for step, forget, retain, loss in (
+                (0, "0.920000", "0.880000", "0.690000"),
+                (10, "0.810000", "0.880000", "0.610000"),
+                (20, "0.600000", "0.870000", "0.540000"),
+                (30, "0.410000", "0.865000", "0.480000"),
+                (40, "0.270000", "0.861000", "0.430000"),
+                (50, "0.190000", "0.860000", "0.400000"),
+                (60, "0.140000", "0.858000", "0.390000"),
+            )
+        ),
+        environment=(("python", "3.11.9"), ("torch", "2.13.0")),
+    )
+    return replace(made, **changes)
+
+
+def verification(probes: tuple[ProbeResult, ...] | None = None, **changes: Any) -> Verification:
+    """Return a verification with these probes (all passing by default) and the verdict that they give."""
+    measured = passing_probes() if probes is None else probes
+    kind = changes.get("artefact_kind", "merged")
+    made = Verification(
+        ticket_id=TICKET_ID,
+        attempt=1,
+        plan_digest=digest_of(plan()),
+        unlearned_digest=digest_of(unlearned()),
+        artefact_kind=kind,
+        arms=(
+            Arm(name="original", role="original", digest=sha(5), adapter_state="none", seed=None),
+            Arm(name="unlearned", role="unlearned", digest=unlearned().artefact_digest, adapter_state="merged", seed=None),
+            Arm(name="control-101", role="control", digest=sha(12), adapter_state="none", seed=101),
+        ),
+        environment=(("device", "cpu"), ("dtype", "float32"), ("torch", "2.13.0")),
+        repeat_delta_nats="0.000002",
+        probes=measured,
+        item_log_digest=sha(13),
+        tokens_used=4_812_331,
+        verdict=judge(measured, class_requested="approximate", artefact_kind=kind),
+        limitations=("Items were drawn from the corpora of this installation only.",),
+    )
+    return replace(made, **changes)
+
+
+def case(probes: tuple[ProbeResult, ...] | None = None, **changes: Any) -> Case:
+    """Return everything that one report is made from; plan, unlearned and verification follow the probes."""
+    measured = passing_probes() if probes is None else probes
+    planned_case = plan(probes=tuple(planned(probe) for probe in measured))
+    made = unlearned(plan_digest=digest_of(planned_case))
+    found = Case(
+        report_id="rep_01test",
+        issued_at=ISSUED_AT,
+        ticket=ticket(),
+        identity_methods=("email_code",),
+        footprint=footprint(),
+        plan=planned_case,
+        approvals=((APPROVER, True, "2026-03-01T08:15:00.000Z"),),
+        unlearned=made,
+        verification=verification(measured, plan_digest=digest_of(planned_case), unlearned_digest=digest_of(made)),
+        trail_events=7,
+        trail_last="cd" * 32,
+        log="rtbf/0123456789abcdef",
+        software=(("python", "3.11.9"), ("rtbf", "0.1.0")),
+    )
+    return replace(found, **changes)
+
+
+def signing_key(seed: bytes = KEY_SEED) -> Ed25519PrivateKey:
+    """Return the report signer's key made from a fixed seed."""
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def trust(not_before: datetime, key: Ed25519PrivateKey | None = None, **changes: Any) -> bytes:
+    """Return a trust file for the key, with the fields of its one entry replaced by `changes`."""
+    made = trust_file((key or signing_key()).public_key(), not_before)
+    made["keys"][0].update(changes)
+    return canonical_bytes(made)
+
+
+def signed(statement: Any, key: Ed25519PrivateKey | None = None) -> bytes:
+    """Return a canonical envelope over any JSON value, signed with the key: what a lying signer could make."""
+    signer = key or signing_key()
+    return canonical_bytes(sign_envelope(signer, key_id(signer.public_key()), canonical_bytes(statement)))
+
+
+def envelope(made: Case | None = None) -> bytes:
+    """Return the signed envelope of a case (a passing one by default)."""
+    return signed(build_statement(made or case()))
