@@ -238,6 +238,8 @@ def _entries(kind: Kind) -> dict[str, tuple[str, Path]]:
     for point in entry_points(group=f"rtbf.{kind}s"):
         if point.name in entries:
             raise _broken(point.value, f"entry point '{point.name}' takes the name of another {kind}", "a name of its own")
+        if point.name != point.module.rpartition(".")[2]:
+            raise _broken(point.value, f"entry point '{point.name}' is not named after its file", "the file's name")
         entries[point.name] = (point.module, _file_of(point.module))
     return dict(sorted(entries.items()))
 
