@@ -46,6 +46,16 @@ def save_corpus(session: Session, entry: CorpusEntry, now: datetime) -> bool:
     return True
 
 
+def relocate_corpus(session: Session, entry: CorpusEntry) -> bool:
+    """Note where the same files of a registered version lie now; return False when that is where they lay before."""
+    row = session.get_one(CorpusVersionRow, entry.version.digest)
+    if _entry(row).locations == entry.locations:
+        return False
+    row.body = canonical_bytes(entry)
+    session.flush()
+    return True
+
+
 def current_corpus(session: Session, name: str) -> CorpusEntry:
     """Return the newest version of a corpus; raises UnknownName with the nearest names."""
     newest = select(CorpusVersionRow).where(CorpusVersionRow.name == name).order_by(CorpusVersionRow.number.desc()).limit(1)

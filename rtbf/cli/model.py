@@ -1,0 +1,186 @@
+"""`rtbf model add|list|show|lineage`: the owner's weights, by digest, and what is recorded of their data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rtbf.cli.context import CliContext, emit
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from rtbf.store.registry import RegisteredModel
+
+_NOT_RECORDED = "not recorded"
+
+
+@click.group("model")
+def model() -> None:
+    """Add, list and show models and where they come from."""
+
+
+@model.command("add")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What the model is called here.")
+@click.option("--trained-on", multiple=True, metavar="CORPUS", help="Corpus that the weights learned from, as you declare it; repeatable.")
+@click.pass_obj
+def add(context: CliContext, path: Path, name: str, trained_on: tuple[str, ...]) -> None:
+    """Add the local Hugging Face folder PATH (causal LM, safetensors, no code of its own) as a live model.
+
+    Without --trained-on nothing is known of its data, and every footprint will say that it was not searched.
+    """
+    # Loaded when used: the database layer takes a quarter of a second, which `rtbf --help` must not pay.
+    from rtbf.registration import add_model  # noqa: PLC0415
+    from rtbf.store.registry import live_model  # noqa: PLC0415
+
+    installation = context.open_installation()
+    added = add_model(installation, path=path, name=name, trained_on=trained_on, actor=context.actor)
+    with installation.transaction() as session:
+        registered = live_model(session, name)
+    state = "added" if added.is_new else "unchanged"
+    data = ", ".join(f"{trained.corpus} (declared)" for trained in added.model.trained_on) or _NOT_RECORDED
+    emit(
+        context,
+        {**_shape(registered), "is_new": added.is_new},
+        lambda: f"model {name} revision {added.model.revision} {state}\ntraining data: {data}\n{added.model.digest}",
+    )
+
+
+@model.command("list")
+@click.pass_obj
+def list_all(context: CliContext) -> None:
+    """List every revision of every model and whether it is served."""
+    shapes = [_shape(registered) for registered in _all(context)]
+    emit(context, {"models": shapes}, lambda: _table(shapes))
+
+
+@model.command("show")
+@click.argument("name")
+@click.pass_obj
+def show(context: CliContext, name: str) -> None:
+    """Show the live revision of the model NAME: recipe, data, removals and files."""
+    # As above.
+    from rtbf.store.registry import live_model  # noqa: PLC0415
+
+    with context.open_installation().transaction() as session:
+        registered = live_model(session, name)
+    shape = {
+        **_shape(registered),
+        "location": registered.location,
+        "seed": registered.model.seed,
+        "recipe": dict(registered.model.recipe),
+        "environment": dict(registered.model.environment),
+        "files": [{"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in registered.model.files],
+    }
+    emit(context, shape, lambda: _details(shape))
+
+
+@model.command("lineage")
+@click.argument("name")
+@click.pass_obj
+def lineage(context: CliContext, name: str) -> None:
+    """Show what the live revision of NAME came from: ancestors, their corpora, and the tickets that removed records."""
+    # As above.
+    from rtbf.store.registry import live_model  # noqa: PLC0415
+
+    everything = {registered.model.digest: registered for registered in _all(context)}
+    with context.open_installation().transaction() as session:
+        current: RegisteredModel | None = live_model(session, name)
+    steps: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    while current is not None and current.model.digest not in seen:
+        seen.add(current.model.digest)
+        steps.append(_shape(current))
+        base = current.model.base_digest
+        current = None if base is None else everything.get(base)
+    emit(context, {"lineage": steps}, lambda: _tree(steps))
+
+
+def _all(context: CliContext) -> list[RegisteredModel]:
+    # As above.
+    from rtbf.store.registry import all_models  # noqa: PLC0415
+
+    with context.open_installation().transaction() as session:
+        return list(all_models(session))
+
+
+def _shape(registered: RegisteredModel) -> dict[str, Any]:
+    known = registered.model
+    return {
+        "name": known.name,
+        "revision": known.revision,
+        "status": registered.status,
+        "origin": known.origin,
+        "digest": known.digest,
+        "base_digest": known.base_digest,
+        "trained_on": [
+            {
+                "corpus": trained.corpus,
+                "version": trained.version,
+                "records": trained.records,
+                "excluded": len(trained.excluded),
+                "confidence": trained.confidence,
+            }
+            for trained in known.trained_on
+        ],
+        "removals": [
+            {"ticket_id": removal.ticket_id, "attempt": removal.attempt, "corpus": removal.corpus, "records": len(removal.record_ids)}
+            for removal in known.removals
+        ],
+    }
+
+
+def _learned_from(shape: dict[str, Any]) -> str:
+    told = [f"{trained['corpus']} ({trained['records']} records, {trained['confidence']})" for trained in shape["trained_on"]]
+    return ", ".join(told) or (_NOT_RECORDED if shape["base_digest"] is None else "only what its base learned")
+
+
+def _table(shapes: list[dict[str, Any]]) -> RenderableType:
+    # Drawn only for people; see rtbf.cli.context.
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("model", "revision", "status", "origin", "learned from", "digest")
+    for shape in shapes:
+        table.add_row(shape["name"], str(shape["revision"]), shape["status"], shape["origin"], _learned_from(shape), shape["digest"][:19])
+    return table
+
+
+def _details(shape: dict[str, Any]) -> RenderableType:
+    # As above.
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("", "", show_header=False)
+    table.add_row("model", f"{shape['name']} revision {shape['revision']} ({shape['status']}, {shape['origin']})")
+    table.add_row("digest", shape["digest"])
+    table.add_row("lies at", shape["location"])
+    table.add_row("learned from", _learned_from(shape))
+    table.add_row("base", shape["base_digest"] or "none recorded")
+    table.add_row("removed", "\n".join(_removed(shape)) or "nothing")
+    table.add_row("recipe", "\n".join(f"{name} = {value}" for name, value in shape["recipe"].items()) or _NOT_RECORDED)
+    table.add_row("seed", _NOT_RECORDED if shape["seed"] is None else str(shape["seed"]))
+    table.add_row("files", "\n".join(f"{file['name']}  {file['size_bytes']} bytes  {file['sha256'][:12]}" for file in shape["files"]))
+    return table
+
+
+def _removed(shape: dict[str, Any]) -> list[str]:
+    return [f"{removal['records']} records of {removal['corpus']} by {removal['ticket_id']}" for removal in shape["removals"]]
+
+
+def _tree(steps: list[dict[str, Any]]) -> RenderableType:
+    # As above.
+    from rich.tree import Tree  # noqa: PLC0415
+
+    root = branch = None
+    for step in steps:
+        label = f"{step['name']}@{step['revision']} ({step['status']}, {step['origin']}) {step['digest'][:19]}"
+        branch = Tree(label) if branch is None else branch.add("from " + label)
+        root = root or branch
+        branch.add(f"learned from: {_learned_from(step)}")
+        for line in _removed(step):
+            branch.add(f"removed: {line}")
+    if steps[-1]["base_digest"] is not None and branch is not None:
+        branch.add(f"from a base that is not registered here: {steps[-1]['base_digest'][:19]}")
+    return root or ""
