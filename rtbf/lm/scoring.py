@@ -1,0 +1,71 @@
+"""One forward pass for every teacher-forced score: per-token log-probs and arg-max hits of each item's answer.
+
+Items are sorted by length and batched in a fixed way, so the same items give the same bits on the same build; another
+batch size may change the last bits, which the verifier measures and reports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from rtbf.lm.answers import answer_logits, token_log_probs
+from rtbf.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rtbf.lm.encoding import Item
+
+BATCH_ITEMS = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemScores:
+    """Scores of one item's answer tokens.
+
+    log_probs   natural log-probability of each answer token, teacher-forced
+    hits        whether the arg-max at each position is the answer token
+    has_end     whether the last token is the end mark; verbatim scores leave it out
+    """
+
+    record_id: str
+    log_probs: tuple[float, ...]
+    hits: tuple[bool, ...]
+    has_end: bool
+
+    @property
+    def content_hits(self) -> tuple[bool, ...]:
+        """Return the hits without the end mark."""
+        return self.hits[:-1] if self.has_end else self.hits
+
+
+def score_items(
+    model: torch.nn.Module, items: Sequence[Item], *, batch_items: int = BATCH_ITEMS, progress: Progress = silent, step: str = "scoring"
+) -> list[ItemScores]:
+    """Return the scores of `items` in their given order. Tokens used: the sum of their lengths."""
+    order = sorted(range(len(items)), key=lambda place: (-items[place].length, place))
+    scores: dict[int, ItemScores] = {}
+    for start in range(0, len(order), batch_items):
+        places = order[start : start + batch_items]
+        batch = [items[place] for place in places]
+        with torch.no_grad():
+            answers = answer_logits(model, batch)
+            log_probs = token_log_probs(answers).tolist()
+            hits = (answers.logits.argmax(dim=-1) == answers.labels).tolist()
+        cursor = 0
+        for place, item in zip(places, batch, strict=True):
+            end = cursor + len(item.answer_ids)
+            scores[place] = ItemScores(
+                record_id=item.record_id, log_probs=tuple(log_probs[cursor:end]), hits=tuple(hits[cursor:end]), has_end=item.has_end
+            )
+            cursor = end
+        progress(step, min(start + batch_items, len(items)), len(items))
+    return [scores[place] for place in range(len(items))]
+
+
+def tokens_of(items: Sequence[Item]) -> int:
+    """Return how many tokens one scoring pass over `items` runs forward, padding not counted."""
+    return sum(item.length for item in items)

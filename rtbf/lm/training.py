@@ -1,0 +1,171 @@
+"""The one training loop: AdamW over given parameters, a loss per step, checkpoints, bit-equal resume on CPU.
+
+Who trains what is the caller's: a recipe trains on a corpus, unlearning on pairs of forget and retain batches. The
+loop holds no random state: everything random at a step is a function of (seed, step), so a run that was killed and
+resumed makes the same numbers as one that was not. On a GPU equal bits are not promised.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from rtbf.errors import Fault
+from rtbf.evidence.canonical import digest_of
+from rtbf.files import folder_in_one_piece
+from rtbf.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+_SEED_STRIDE = 1_000_003
+_STATE_FILE = "state.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoopSpec:
+    """Everything that shapes a run besides data and weights. Rates are decimal text so that the spec has a digest.
+
+    run_digest   names the run (plan or recipe, data, base): a checkpoint of another run is never resumed
+    """
+
+    run_digest: str
+    seed: int
+    max_steps: int
+    learning_rate: str
+    warmup_steps: int
+    final_rate_fraction: str
+    beta1: str
+    beta2: str
+    clip_norm: str
+    checkpoint_every: int
+
+
+def run_loop(
+    spec: LoopSpec,
+    parameters: Sequence[tuple[str, torch.nn.Parameter]],
+    loss_at: Callable[[int], torch.Tensor],
+    *,
+    after_step: Callable[[int, float], bool],
+    checkpoint: Path | None,
+    extra_state: Callable[[], Any] = dict,
+    restore_extra: Callable[[Any], None] = lambda _state: None,
+    progress: Progress = silent,
+    step_name: str = "training",
+) -> int:
+    """Run steps 1…max_steps until `after_step(step, loss)` returns True; return the last step taken.
+
+    `checkpoint` is a folder that holds the newest state, or None for none; with one that belongs to this spec the run
+    continues after it. `extra_state` and `restore_extra` carry the caller's own plain-JSON state through it.
+    Raises Fault when the loss is not finite: nothing of such a step is kept.
+    """
+    optimizer = torch.optim.AdamW(
+        [parameter for _, parameter in parameters],
+        lr=float(spec.learning_rate),
+        betas=(float(spec.beta1), float(spec.beta2)),
+        weight_decay=0.0,
+        foreach=False,
+    )
+    done, is_done = 0, False
+    if checkpoint is not None and checkpoint.is_dir():
+        done, is_done = _restore(checkpoint, spec, parameters, optimizer, restore_extra)
+    if is_done:
+        return done
+    for step in range(done + 1, spec.max_steps + 1):
+        # The only source of randomness of a step (dropout, if the model has any).
+        torch.manual_seed(spec.seed * _SEED_STRIDE + step)
+        loss = _take_step(spec, step, parameters, optimizer, loss_at)
+        progress(step_name, step, spec.max_steps)
+        is_done = after_step(step, loss)
+        if checkpoint is not None and (is_done or step == spec.max_steps or step % spec.checkpoint_every == 0):
+            _save(checkpoint, spec, step, is_done, parameters, optimizer, extra_state())
+        if is_done:
+            return step
+        done = step
+    return done
+
+
+def rate_at(spec: LoopSpec, step: int) -> float:
+    """Return the learning rate of a step: linear warm-up, then a half cosine down to `final_rate_fraction` of the peak."""
+    peak, floor = float(spec.learning_rate), float(spec.final_rate_fraction)
+    if step <= spec.warmup_steps:
+        return peak * step / spec.warmup_steps
+    progressed = (step - spec.warmup_steps) / max(1, spec.max_steps - spec.warmup_steps)
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progressed)))
+
+
+def _take_step(
+    spec: LoopSpec,
+    step: int,
+    parameters: Sequence[tuple[str, torch.nn.Parameter]],
+    optimizer: torch.optim.Optimizer,
+    loss_at: Callable[[int], torch.Tensor],
+) -> float:
+    for group in optimizer.param_groups:
+        group["lr"] = rate_at(spec, step)
+    optimizer.zero_grad(set_to_none=True)
+    loss = loss_at(step)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise Fault(
+            found=f"a loss of {value} at step {step}", expected="a finite loss", remedy="plan again with a smaller learning rate; nothing was kept"
+        )
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_([parameter for _, parameter in parameters], float(spec.clip_norm))
+    optimizer.step()
+    return value
+
+
+def _save(
+    folder: Path,
+    spec: LoopSpec,
+    step: int,
+    is_done: bool,  # noqa: FBT001 - private
+    parameters: Sequence[tuple[str, torch.nn.Parameter]],
+    optimizer: torch.optim.Optimizer,
+    extra: Any,  # noqa: ANN401 - the caller's JSON
+) -> None:
+    tensors: dict[str, torch.Tensor] = {}
+    for name, parameter in parameters:
+        state = optimizer.state[parameter]
+        tensors[f"weight.{name}"] = parameter.detach()
+        tensors[f"first_moment.{name}"] = state["exp_avg"]
+        tensors[f"second_moment.{name}"] = state["exp_avg_sq"]
+    metadata = {"spec": digest_of(asdict(spec)), "step": str(step), "is_done": str(is_done), "extra": json.dumps(extra)}
+    with folder_in_one_piece(folder) as part:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part / _STATE_FILE, metadata=metadata)
+
+
+def _restore(
+    folder: Path,
+    spec: LoopSpec,
+    parameters: Sequence[tuple[str, torch.nn.Parameter]],
+    optimizer: torch.optim.Optimizer,
+    restore_extra: Callable[[Any], None],
+) -> tuple[int, bool]:
+    """Load the newest state; return its step and whether the run had ended, or (0, False) when it belongs to another run."""
+    path = folder / _STATE_FILE
+    if not path.is_file():
+        return 0, False
+    with safe_open(path, framework="pt") as saved:
+        metadata = saved.metadata()
+        if metadata["spec"] != digest_of(asdict(spec)):
+            return 0, False
+        step = int(metadata["step"])
+        with torch.no_grad():
+            for name, parameter in parameters:
+                parameter.copy_(saved.get_tensor(f"weight.{name}"))
+                optimizer.state[parameter] = {
+                    "step": torch.tensor(float(step)),
+                    "exp_avg": saved.get_tensor(f"first_moment.{name}").to(parameter.device),
+                    "exp_avg_sq": saved.get_tensor(f"second_moment.{name}").to(parameter.device),
+                }
+    restore_extra(json.loads(metadata["extra"]))
+    return step, metadata["is_done"] == "True"

@@ -1,0 +1,42 @@
+"""What a method is: a card and one loss over a pair of batches. Which batches, when to stop and what to keep is the loop's.
+
+A method file is named after the method in its paper, starts with a literal CARD, and defines `loss(pair) -> scalar`.
+A method whose card says artefact "none" changes nothing and defines no loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """One batch of forget items and one of retain items, scored by the model that is being changed.
+
+    forget_nll            (B_f,) NLL_sum in nats of each forget item under θ, float32, with gradient
+    forget_tokens         (B_f,) scored tokens of each
+    forget_nll_reference  (B_f,) NLL_sum under θ0, the model before unlearning (adapter off), a constant
+    retain_nll            (B_r,) NLL_sum of each retain item under θ, with gradient
+    retain_tokens         (B_r,) scored tokens of each
+    parameters            the plan's parameters of this method as numbers, by the names of its card
+    """
+
+    forget_nll: torch.Tensor
+    forget_tokens: torch.Tensor
+    forget_nll_reference: torch.Tensor
+    retain_nll: torch.Tensor
+    retain_tokens: torch.Tensor
+    parameters: Mapping[str, float]
+
+
+Loss = Callable[[Pair], "torch.Tensor"]
+
+
+def retain_nll_mean(pair: Pair) -> torch.Tensor:
+    """Return NLL_mean over the retain batch: the mean over its answer tokens, in nats (methods/00-COMMON.md)."""
+    return pair.retain_nll.sum() / pair.retain_tokens.sum()
