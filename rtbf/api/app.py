@@ -27,6 +27,8 @@ def create_app(installation: Installation) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        # Built-in tracing would send paths as they came, and anybody may put a name into a path.
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.state.installation = installation
     install_problems(app)
