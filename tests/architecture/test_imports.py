@@ -1,0 +1,96 @@
+"""Time's arrow: the import contracts hold, and a deliberately broken import is caught by the contract meant for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+BREAKS = {
+    "Time's arrow": ("rtbf/verify/record.py", "import rtbf.report.record"),
+    "Stages are entered by the executor only": ("rtbf/pipeline.py", "import rtbf.footprint.run"),
+    "The executor belongs to the terminal and the workers": ("rtbf/api/app.py", "import rtbf.executor"),
+    "Settings are read at the edges only": ("rtbf/store/engine.py", "import rtbf.config"),
+    "Logs are set up at the edges only": ("rtbf/pipeline.py", "import rtbf.logs"),
+    "Methods do not know each other": ("rtbf/unlearn/methods/npo.py", "import rtbf.unlearn.methods.noop"),
+    "Connectors do not know each other": ("rtbf/corpora/connectors/text.py", "import rtbf.corpora.connectors.jsonl"),
+    "The officer's, auditor's and API's side runs without the ML stack": ("rtbf/plan/card.py", "import torch"),
+    "Stages and tools know neither database, queue, web nor terminal": ("rtbf/ticket/intake.py", "import sqlalchemy"),
+    "Only the edges know web and terminal": ("rtbf/pipeline.py", "import click"),
+    "Edges and executor write no SQL": ("rtbf/api/app.py", "import sqlalchemy"),
+    "Only workers speak Celery": ("rtbf/pipeline.py", "import celery"),
+}
+"""Contract → a file of ours and the one line that must break it."""
+
+STAGES = ("ticket", "footprint", "plan", "unlearn", "verify", "report")
+
+MAY_READ_BEYOND_RECORDS = {
+    ("report", "rtbf.verify.verdict"): "the offline checker recomputes the decision (DESIGN §3); standard library only",
+    ("report", "rtbf.verify.claim"): "and the words it permits; standard library only",
+}
+"""(stage, module of an earlier stage) → why it may read more than the record."""
+
+
+def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
+    # The copy must be found before the checkout, which is installed in editable mode.
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, text=True)
+
+
+def _copied(folder: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("rtbf", "workers"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """What lint-imports says of a copy of the tree into which every forbidden import was written."""
+    folder = _copied(tmp_path_factory.mktemp("broken"))
+    for file, line in BREAKS.values():
+        with (folder / file).open("a", encoding="utf-8") as copy:
+            copy.write(f"\n{line}\n")
+    return _lint(folder)
+
+
+def test_the_contracts_hold(tmp_path: Path) -> None:
+    done = _lint(_copied(tmp_path))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize("contract", BREAKS)
+def test_a_broken_import_is_caught_by_its_contract(broken: subprocess.CompletedProcess[str], contract: str) -> None:
+    said = [line for line in broken.stdout.splitlines() if line.startswith(contract)]
+
+    assert broken.returncode == 1
+    assert any("BROKEN" in line for line in said), broken.stdout
+
+
+def test_a_later_stage_reads_an_earlier_one_through_its_record_only() -> None:
+    graph = grimp.build_graph("rtbf", cache_dir=None)
+
+    beyond = {
+        (_stage(importer), imported)
+        for importer in graph.modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+        if _stage(importer) is not None and _stage(imported) not in {None, _stage(importer)} and not imported.endswith(".record")
+    }
+
+    assert beyond - set(MAY_READ_BEYOND_RECORDS) == set()
+
+
+def _stage(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in STAGES else None
