@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from rtbf.errors import BadInput, UnknownName
 from rtbf.store.tables import ActorRow, TokenRow
@@ -33,11 +34,17 @@ def actor_id_for(session: Session, name: str, now: datetime) -> str:
             expected=f"1 to {_MAX_NAME} printable characters",
             remedy="give your name or account with --as or RTBF_ACTOR",
         )
-    row = session.scalar(select(ActorRow).where(ActorRow.name == name))
-    if row is None:
-        row = ActorRow(id=new_id("act"), name=name, created_at=now)
-        session.add(row)
-        session.flush()
+    known = select(ActorRow.id).where(ActorRow.name == name)
+    actor_id = session.scalar(known)
+    if actor_id is not None:
+        return actor_id
+    try:
+        # A savepoint, because on PostgreSQL another transaction may make the same actor between the look and the insert.
+        with session.begin_nested():
+            row = ActorRow(id=new_id("act"), name=name, created_at=now)
+            session.add(row)
+    except IntegrityError:
+        return session.scalars(known).one()
     return row.id
 
 
