@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ROOT = Path(__file__).parents[1]
+# The terminal of this very interpreter and checkout, whatever `rtbf` on PATH may be.
+_TERMINAL = "import sys; from rtbf.cli.main import run; sys.exit(run())"
 _TOKEN_NAME = "make-up"  # noqa: S105 - the name of a token, not its value
 _READY_S = 90.0
 _WORKER_GRACE_S = 60.0
@@ -126,7 +128,7 @@ def start_service(place: Path, api_port: int) -> State:
         environment = _environment(home, postgres, broker, api_port)
         # 4. to 6. Our own processes.
         url = f"http://127.0.0.1:{api_port}"
-        rtbf = str(Path(sys.executable).with_name("rtbf"))
+        rtbf = [sys.executable, "-c", _TERMINAL]
 
         def launch(name: str, command: list[str], is_ready: Callable[[], bool], grace_s: float) -> Started:
             log = place / f"{name.lower()}.log"
@@ -135,9 +137,9 @@ def start_service(place: Path, api_port: int) -> State:
             require_ready(begun, is_ready, _READY_S)
             return begun
 
-        api = launch("API", [rtbf, "serve"], lambda: answers_http(f"{url}/readyz"), 15.0)
+        api = launch("API", [*rtbf, "serve"], lambda: answers_http(f"{url}/readyz"), 15.0)
         worker = launch("Worker", _worker_command(), lambda: _answers_celery(broker.url), _WORKER_GRACE_S)
-        sweep = launch("Sweep", [rtbf, "--json", "sweep"], lambda: "sweep.started" in (place / "sweep.log").read_text(), 10.0)
+        sweep = launch("Sweep", [*rtbf, "--json", "sweep"], lambda: "sweep.started" in (place / "sweep.log").read_text(), 10.0)
         state = State(
             processes=(postgres.started, broker.started, api, worker, sweep), home=str(home),
             database_url=postgres.url, redis_url=broker.url, api_url=url, token=token,
