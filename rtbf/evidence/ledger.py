@@ -68,9 +68,7 @@ def verify_chain(leaves: Iterable[bytes]) -> tuple[int, str]:
     """Return (count, hash of the last leaf) of one ticket's leaves in order; raises LedgerBroken at the first bad link."""
     count, last = 0, ""
     for leaf in leaves:
-        event = json.loads(leaf)
-        linked = event.get("tprev", "") == last and event.get("tseq") == count + 1
-        if not linked or canonical_bytes(event) != leaf:
+        if not _follows(leaf, count, last):
             raise LedgerBroken(
                 found=f"event {count + 1} of a ticket does not follow the one before it",
                 expected="an unbroken chain of hashes",
@@ -78,3 +76,14 @@ def verify_chain(leaves: Iterable[bytes]) -> tuple[int, str]:
             )
         count, last = count + 1, leaf_hash(leaf)
     return count, last
+
+
+def _follows(leaf: bytes, count: int, last: str) -> bool:
+    """Return whether `leaf` is the event after `count` others, of which the last has the hash `last`."""
+    try:
+        event = json.loads(leaf)
+        is_canonical = canonical_bytes(event) == leaf
+    except (ValueError, RecursionError):
+        # Whatever an attacker writes into a leaf ends in the one named error, never in a stray one.
+        return False
+    return is_canonical and isinstance(event, dict) and event.get("tprev", "") == last and event.get("tseq") == count + 1

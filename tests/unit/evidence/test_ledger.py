@@ -1,0 +1,106 @@
+"""A ticket's chain of events holds, and every tampering with it shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from rtbf.errors import LedgerBroken
+from rtbf.evidence.canonical import canonical_bytes
+from rtbf.evidence.ledger import event_leaf, leaf_hash, verify_chain
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def chain(length: int) -> list[bytes]:
+    leaves: list[bytes] = []
+    for number in range(length):
+        previous = leaves[-1] if leaves else None
+        leaves.append(
+            event_leaf(
+                idx=number, log="rtbf/test", ticket="tkt_1", previous=previous, event_type="plan.frozen", actor_id="act_1",
+                data={"attempt": number}, now=NOW,
+            )  # fmt: skip
+        )
+    return leaves
+
+
+def edited(leaf: bytes, **changes: Any) -> bytes:
+    return canonical_bytes({**json.loads(leaf), **changes})
+
+
+TAMPERINGS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "a field edited in the middle": lambda leaves: [leaves[0], edited(leaves[1], data={"attempt": 7}), *leaves[2:]],
+    "an actor edited in the first": lambda leaves: [edited(leaves[0], actor={"id": "act_2"}), *leaves[1:]],
+    "a time edited": lambda leaves: [leaves[0], edited(leaves[1], time="2026-03-01T12:00:00.000Z"), *leaves[2:]],
+    "an event left out": lambda leaves: [leaves[0], *leaves[2:]],
+    "the first left out": lambda leaves: leaves[1:],
+    "two swapped": lambda leaves: [leaves[1], leaves[0], *leaves[2:]],
+    "one doubled": lambda leaves: [leaves[0], leaves[0], *leaves[1:]],
+    "one of another ticket put in": lambda leaves: [leaves[0], chain(2)[1], *leaves[2:]],
+    "numbers closed up after a gap": lambda leaves: [leaves[0], edited(leaves[2], tseq=2), edited(leaves[3], tseq=3)],
+    "spaces added": lambda leaves: [leaves[0], leaves[1].replace(b",", b", "), *leaves[2:]],
+    "a link taken off": lambda leaves: [leaves[0], canonical_bytes({k: v for k, v in json.loads(leaves[1]).items() if k != "tprev"})],
+    "no json": lambda leaves: [leaves[0], b"{", *leaves[2:]],
+    "no object": lambda leaves: [leaves[0], b"[]", *leaves[2:]],
+    "no text": lambda leaves: [leaves[0], b"\xff", *leaves[2:]],
+    "a float": lambda leaves: [leaves[0], leaves[1].replace(b'"attempt":1', b'"attempt":1.5'), *leaves[2:]],
+    "nested without end": lambda leaves: [leaves[0], b"[" * 100_000, *leaves[2:]],
+}
+
+
+def test_an_untouched_chain_holds() -> None:
+    leaves = chain(4)
+
+    assert verify_chain(leaves) == (4, leaf_hash(leaves[-1]))
+
+
+def test_an_empty_chain_counts_none() -> None:
+    assert verify_chain([]) == (0, "")
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS.values(), ids=TAMPERINGS.keys())
+def test_every_tampering_ends_in_the_one_named_error(tamper: Callable[[list[bytes]], list[bytes]]) -> None:
+    leaves = tamper(chain(4))
+
+    with pytest.raises(LedgerBroken):
+        verify_chain(leaves)
+
+
+def test_an_edit_of_the_last_event_shows_only_against_its_kept_hash() -> None:
+    """A chain cannot vouch for its own end; so the report carries (count, last hash), and that is what differs."""
+    leaves = chain(3)
+    kept = verify_chain(leaves)
+
+    rewritten = [*leaves[:2], edited(leaves[2], data={"attempt": 9})]
+
+    assert verify_chain(rewritten) != kept
+    assert verify_chain(leaves[:2]) != kept
+
+
+def test_a_leaf_hash_has_the_prefix_of_a_leaf() -> None:
+    assert leaf_hash(b"x") == hashlib.sha256(b"\x00x").hexdigest()
+
+
+def test_two_equal_events_have_different_leaves() -> None:
+    first, second = chain(1)[0], chain(1)[0]
+
+    assert first != second
+
+
+def test_an_event_with_a_float_is_refused() -> None:
+    with pytest.raises(ValueError, match="float"):
+        event_leaf(idx=0, log="l", ticket=None, previous=None, event_type="t", actor_id="a", data={"p": 0.5}, now=NOW)
+
+
+def test_an_event_without_ticket_has_no_place_in_a_tickets_chain() -> None:
+    leaf = event_leaf(idx=0, log="l", ticket=None, previous=None, event_type="corpus.added", actor_id="a", data={}, now=NOW)
+
+    assert {"ticket", "tseq", "tprev"} & set(json.loads(leaf)) == set()
+    with pytest.raises(LedgerBroken):
+        verify_chain([leaf])
