@@ -20,6 +20,7 @@ BREAKS = {
     "Settings are read at the edges only": ("rtbf/store/engine.py", "import rtbf.config"),
     "Logs are set up at the edges only": ("rtbf/pipeline.py", "import rtbf.logs"),
     "Methods do not know each other": ("rtbf/unlearn/methods/npo.py", "import rtbf.unlearn.methods.noop"),
+    "Probes do not know each other": ("rtbf/verify/probes/retain_loss.py", "import rtbf.verify.probes.answer_probability"),
     "Connectors do not know each other": ("rtbf/corpora/connectors/text.py", "import rtbf.corpora.connectors.jsonl"),
     "The officer's, auditor's and API's side runs without the ML stack": ("rtbf/plan/card.py", "import torch"),
     "Stages and tools know neither database, queue, web nor terminal": ("rtbf/ticket/intake.py", "import sqlalchemy"),
