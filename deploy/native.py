@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from celery import Celery
 
 from deploy.processes import Started, is_alive, require_ready, start, stop
 from deploy.servers import Server, require_binaries, start_postgres, start_redis
-from deploy.user import server_user
+from deploy.user import remove_server_folder, server_place, server_user
 from deploy.web import answers_http, require_free_port
 from rtbf.cli.errors import run_guarded
 from rtbf.errors import Outage
@@ -36,6 +37,8 @@ _ROOT = Path(__file__).parents[1]
 # The terminal of this very interpreter and checkout, whatever `rtbf` on PATH may be.
 _TERMINAL = "import sys; from rtbf.cli.main import run; sys.exit(run())"
 _TOKEN_NAME = "make-up"  # noqa: S105 - the name of a token, not its value
+_SERVERS = ("postgres", "redis")
+_LOGS = ("api.log", "worker.log", "sweep.log")
 _READY_S = 90.0
 _WORKER_GRACE_S = 60.0
 _DEFAULT_PORT = 8080
@@ -94,16 +97,19 @@ def status(folder: Path) -> int:
 
 @native.command("down")
 @_folder_option
-def down(folder: Path) -> None:
+@click.option(
+    "--erase", is_flag=True, help="Afterwards remove database, home and KEYS: reports can then no longer be issued, only checked."
+)
+def down(folder: Path, erase: bool) -> None:  # noqa: FBT001 - click hands flags over by name
     """Stop everything that `up` started and make sure that nothing is left. Data and keys stay for the next `up`."""
     place = folder.resolve()
     state = _read_state(place)
-    if state is None:
-        click.echo("Nothing to stop.")
-        return
-    _stop_all(state.processes)
-    _state_file(place).unlink()
-    click.echo(f"Stopped. The data stays in {place}; remove that folder to forget it.")
+    if state is not None:
+        _stop_all(state.processes)
+        _state_file(place).unlink()
+    if erase:
+        _erase(place)
+    click.echo("Stopped and erased." if erase else f"Stopped. The data stays in {place}; `down --erase` removes it.")
 
 
 def start_service(place: Path, api_port: int) -> State:
@@ -118,9 +124,9 @@ def start_service(place: Path, api_port: int) -> State:
             return started
 
         # 1. and 2. The two servers.
-        postgres = start_postgres(place / "postgres", is_durable=True)
+        postgres = start_postgres(place / _SERVERS[0], is_durable=True)
         keep(postgres.started)
-        broker = start_redis(place / "redis")
+        broker = start_redis(place / _SERVERS[1])
         keep(broker.started)
         # 3. The home.
         home = place / "home"
@@ -202,6 +208,17 @@ def _stop_all(processes: tuple[Started, ...]) -> None:
             refused.append(outage)
     if refused:
         raise refused[0]
+
+
+def _erase(place: Path) -> None:
+    """Remove what `up` makes, and the folder itself when nothing else is in it."""
+    for server in _SERVERS:
+        remove_server_folder(server_place(place / server, server_user(server)))
+    shutil.rmtree(place / "home", ignore_errors=True)
+    for log in _LOGS:
+        (place / log).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        place.rmdir()
 
 
 def _state_file(place: Path) -> Path:

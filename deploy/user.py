@@ -44,21 +44,26 @@ def server_user(*wanted: str) -> User | None:
 
 
 def server_folder(folder: Path, user: User | None) -> Path:
-    """Make and return the folder, mode 0700, owned by the server's user.
-
-    Where a folder above it is closed to that user, the same is made below /var/tmp instead, named after `folder`.
-    """
-    place = folder.resolve()
-    if user is not None and not can_reach(place.parent, user):
-        digest = hashlib.sha256(str(place.parent).encode()).hexdigest()[:12]
-        roof = _ELSEWHERE / f"rtbf-{digest}"
-        _make_own(roof, 0o711)
-        place = roof / place.name
-    place.mkdir(mode=0o700, parents=False, exist_ok=True)
+    """Make the folder at `server_place`, mode 0700, owned by the server's user, and return it."""
+    place = server_place(folder, user)
+    if place.parent != folder.resolve().parent:
+        _make_own(place.parent, 0o711)
+    place.mkdir(mode=0o700, exist_ok=True)
     if user is not None:
         os.chown(place, user.uid, user.gid)
     place.chmod(0o700)
     return place
+
+
+def server_place(folder: Path, user: User | None) -> Path:
+    """Return where the server's folder is to lie: at `folder` if its user can get there.
+
+    Where a folder above it is closed to that user: below /var/tmp, under a roof named after the folder above.
+    """
+    place = folder.resolve()
+    if user is None or can_reach(place.parent, user):
+        return place
+    return _ELSEWHERE / f"rtbf-{hashlib.sha256(str(place.parent).encode()).hexdigest()[:12]}" / place.name
 
 
 def remove_server_folder(place: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from deploy.processes import Started, is_alive, wait_until
 from deploy.servers import free_port, require_binaries
-from deploy.user import can_reach, server_user
+from deploy.user import can_reach, server_place, server_user
 from rtbf.errors import ExtraMissing
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def folder(servers_installed: None, tmp_path: Path) -> Iterator[Path]:
     """Where the test's service lies; whatever still runs there is stopped in the end."""
     place = tmp_path / "run"
     yield place
-    native(place, "down")
+    native(place, "down", "--erase")
 
 
 def test_up_serves_a_ticket_and_down_leaves_nothing(folder: Path) -> None:
@@ -114,9 +114,21 @@ def test_an_up_that_fails_half_way_stops_what_it_started(folder: Path) -> None:
     assert up.returncode == 1
     assert "no rtbf home" in up.stderr
     assert not (folder / "state.json").exists()
-    # PostgreSQL's pid file goes with it; it lies in the folder itself or, when that is closed to its user, below /var/tmp.
-    places = [folder / "postgres", *Path("/var/tmp").glob("rtbf-*/postgres")]  # noqa: S108 - looked at only
-    assert not any((place / "data" / "postmaster.pid").exists() for place in places)
+    data = server_place(folder / "postgres", server_user("postgres")) / "data"
+    assert (data / "PG_VERSION").exists()
+    assert not (data / "postmaster.pid").exists()  # PostgreSQL removes it when it ends well
+
+
+def test_erasing_removes_what_up_made_and_nothing_else(folder: Path) -> None:
+    assert native(folder, "up", "--api-port", str(free_port())).returncode == 0
+    places = [server_place(folder / name, server_user(name)) for name in ("postgres", "redis")]
+    (folder / "notes.txt").write_text("the owner's own")
+
+    down = native(folder, "down", "--erase")
+
+    assert down.returncode == 0, down.stderr
+    assert [entry.name for entry in folder.iterdir()] == ["notes.txt"]
+    assert not any(place.exists() for place in places)
 
 
 def test_a_taken_port_is_refused_before_anything_starts(folder: Path) -> None:

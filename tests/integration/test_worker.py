@@ -22,6 +22,7 @@ from celery import Celery
 
 from deploy.processes import Started, is_alive, require_ready, start, stop, wait_until
 from deploy.servers import free_port, start_redis
+from deploy.user import remove_server_folder
 from rtbf.evidence.ledger import verify_chain
 from rtbf.installation import create_installation
 from rtbf.pipeline import submit_ticket, ticket_events, view_ticket
@@ -72,6 +73,7 @@ class Service:
         """Start a Redis that knows nothing of an earlier one."""
         server = start_redis(self.folder / "redis", port=self.port, password=PASSWORD)
         self.redis = server.started
+        self.parts.callback(remove_server_folder, Path(server.folder))
         self.parts.callback(stop, server.started)
 
     def kill_redis(self) -> None:
