@@ -10,6 +10,10 @@ from typing import Literal
 
 SCHEMA = "rtbf.plan/1"
 
+FORGET_BATCH = 8
+RETAIN_BATCH = 24
+"""Items of each side in one unlearning step (specs/facts.md); part of this schema, so changing them is a new schema."""
+
 GuaranteeClass = Literal["exact", "dp", "approximate", "suppression", "none"]
 GUARANTEE_CLASSES: tuple[GuaranteeClass, ...] = ("exact", "dp", "approximate", "suppression", "none")
 """From the strongest to the weakest; `none` is what an unchanged model earns."""
@@ -29,12 +33,14 @@ class RecordSet:
 class StopRule:
     """When unlearning may stop: both sides must hold at one check (two-sided rule, methods/00-COMMON.md).
 
-    forget_answer_probability_max   mean over forget items of exp(-mean NLL) must be at most this
-    retain_answer_probability_drop_max   mean over retain items may fall at most this far below the original's
+    forget_nll_nats_min       mean over forget items of the mean NLL per answer token must be at least this
+    retain_nll_nats_rise_max  the same mean over retain items may rise at most this far above the original's
+    target_origin             who chose the first number, and from what
     """
 
-    forget_answer_probability_max: str
-    retain_answer_probability_drop_max: str
+    forget_nll_nats_min: str
+    retain_nll_nats_rise_max: str
+    target_origin: str
     check_every_steps: int
     max_steps: int
 
@@ -63,10 +69,18 @@ class PlannedProbe:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ControlPlan:
-    """Models never trained on the forget records, made by the original's own recipe: one per seed, or none and why."""
+class Control:
+    """One model made by the original's own recipe without the forget records: its seed and the digest of its files."""
 
-    seeds: tuple[int, ...]
+    seed: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlPlan:
+    """The never-shown models, trained before the plan is frozen, or none and why."""
+
+    models: tuple[Control, ...]
     reason: str
 
 

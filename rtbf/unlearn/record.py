@@ -12,11 +12,11 @@ SCHEMA = "rtbf.unlearned/1"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CurvePoint:
-    """One check of the stop rule: mean answer probabilities, and the losses of that step, as decimal text."""
+    """One check of the stop rule, in nats per answer token, as decimal text."""
 
     step: int
-    forget_answer_probability: str
-    retain_answer_probability: str
+    forget_nll_nats: str
+    retain_nll_nats: str
     loss: str
 
 
@@ -35,7 +35,6 @@ class Unlearned:
     base_digest: str
     steps: int
     stop_reason: Literal["both_sides_held", "max_steps", "nothing_to_train"]
-    selected_step: int
     curve: tuple[CurvePoint, ...]
     environment: tuple[tuple[str, str], ...]
     schema: str = SCHEMA

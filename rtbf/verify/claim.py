@@ -54,18 +54,20 @@ CODE_REMEDIES = {
 """What would let an undecided case be decided. NO_SIGNAL has none: there may have been nothing to remove."""
 
 ALWAYS_STATED = (
-    "This report is technical evidence. Whether a model still holds personal data is assessed case by case by the "
-    "supervisory authority (EDPB Opinion 28/2024).",
-    "Threat model: the verifier ran on the operator's machines; the weights tested are those with the digests above. "
-    "Older checkpoints, fine-tuned descendants, caches, retrieval indexes, logs and backups are outside this report.",
+    (
+        "This report is technical evidence. Whether a model still holds personal data is assessed case by case by the "
+        "supervisory authority (EDPB Opinion 28/2024)."
+    ),
+    (
+        "Threat model: the verifier ran on the operator's machines; the weights tested are those with the digests in this report. "
+        "Older checkpoints, fine-tuned descendants, caches, retrieval indexes, logs and backups are outside this report."
+    ),
     "In-context re-introduction: a model that is shown the facts again in its prompt can repeat them.",
     "The verdict lapses with any new fine-tune, quantisation or adapter of this artefact.",
 )
 
 
-def claim_text(
-    status: str, class_awarded: str, codes: Sequence[str], probes: Sequence[ProbeResult], findings: Sequence[Finding]
-) -> str:
+def claim_text(status: str, class_awarded: str, codes: Sequence[str], probes: Sequence[ProbeResult], findings: Sequence[Finding]) -> str:
     """Return the one paragraph this verdict permits."""
     if status == "PASS" and class_awarded == "approximate":
         return (
@@ -89,9 +91,7 @@ def _equivalent(probes: Sequence[ProbeResult], findings: Sequence[Finding], *, i
     """Return only the probes that were decided in the artefact's favour: a claim never leans on another."""
     family = {probe.probe_id: probe.family for probe in probes}
     return ", ".join(
-        finding.probe_id
-        for finding in findings
-        if finding.status == "equivalent" and (family[finding.probe_id] == "utility") == is_utility
+        finding.probe_id for finding in findings if finding.status == "equivalent" and (family[finding.probe_id] == "utility") == is_utility
     )
 
 

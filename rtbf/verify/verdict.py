@@ -210,9 +210,7 @@ def _brings_back_half(probe: ProbeResult) -> bool:
     return 2 * estimate >= (low + high) / 2
 
 
-def _withholding_codes(
-    wanted: str, artefact_kind: str, probes: Sequence[ProbeResult], by_id: dict[str, Finding]
-) -> tuple[str, ...]:
+def _withholding_codes(wanted: str, artefact_kind: str, probes: Sequence[ProbeResult], by_id: dict[str, Finding]) -> tuple[str, ...]:
     """Return why no PASS can be given, or nothing when it can."""
     codes = {f"{finding.probe_id}:{finding.reason}" for finding in by_id.values() if finding.status == "inconclusive"}
     if wanted == "none":

@@ -30,9 +30,9 @@ CARD = {
             "meaning": "weight of the retain term", "source": "TOFU default 1",
         },
         {
-            "name": "learning_rate", "kind": "decimal", "default": "0.002", "minimum": "0.0000001", "maximum": "0.1",
+            "name": "learning_rate", "kind": "decimal", "default": "0.0001", "minimum": "0.0000001", "maximum": "0.1",
             "meaning": "peak AdamW rate on the LoRA adapter",
-            "source": "measured on 0.6 M parameter models (specs/facts.md); use 0.0001 or less from 1 B on",
+            "source": "0.0001 or less from 1 B parameters on; measured on 0.6 M parameters: 0.001 (docs/log.md)",
         },
     ],
     "needs": ["forget", "retain"],

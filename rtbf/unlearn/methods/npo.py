@@ -14,6 +14,9 @@ import torch
 
 from rtbf.unlearn.method import Pair, retain_nll_mean
 
+_FADED_AT = 7.5
+_SMALL_MODEL = 100_000_000
+
 CARD = {
     "name": "npo",
     "title": "Negative preference optimisation with retain loss",
@@ -23,20 +26,20 @@ CARD = {
         {
             "name": "beta", "kind": "decimal", "default": "0.1", "minimum": "0.001", "maximum": "5",
             "meaning": "how soon the forget term fades: at a drop of 1/beta nats a sequence the pull has fallen by about half",
-            "source": "paper default 0.1",
+            "source": "paper default 0.1; with control models one is proposed from their level",
         },
         {
             "name": "gamma", "kind": "decimal", "default": "1", "minimum": "0", "maximum": "100",
             "meaning": "weight of the forget term", "source": "paper default 1",
         },
         {
-            "name": "alpha", "kind": "decimal", "default": "1", "minimum": "0", "maximum": "100",
-            "meaning": "weight of the retain term", "source": "paper default 1",
+            "name": "alpha", "kind": "decimal", "default": "2", "minimum": "0", "maximum": "100",
+            "meaning": "weight of the retain term", "source": "paper 1; the AltPO authors' tuned NPO 2",
         },
         {
-            "name": "learning_rate", "kind": "decimal", "default": "0.002", "minimum": "0.0000001", "maximum": "0.1",
+            "name": "learning_rate", "kind": "decimal", "default": "0.0001", "minimum": "0.0000001", "maximum": "0.1",
             "meaning": "peak AdamW rate on the LoRA adapter",
-            "source": "measured on 0.6 M parameter models (specs/facts.md); use 0.0001 to 0.0002 from 1 B on",
+            "source": "0.0001 to 0.0002 from 1 B parameters on (npo.md); 0.001 is proposed for models below 100 M",
         },
     ],
     "needs": ["forget", "retain", "reference"],
@@ -56,3 +59,16 @@ def loss(pair: Pair) -> torch.Tensor:
     forgetting = pair.forget_nll - pair.forget_nll_reference
     forget_term = -(2 / beta) * torch.nn.functional.logsigmoid(beta * forgetting).mean()
     return pair.parameters["gamma"] * forget_term + pair.parameters["alpha"] * retain_nll_mean(pair)
+
+
+def propose(*, sequence_drop_nats: float | None, model_parameters: int) -> dict[str, str]:
+    """Return parameters for this model and these records; what a person sets wins over them.
+
+    sequence_drop_nats   how far NLL_sum of a forget item is to rise on average to reach the never-shown level; None: unknown
+    The pull has faded to about 1/1000 at a rise of 7.5/β nats (w = 2/(1 + e^{βd})), so β is set to end there: with the
+    paper's 0.1 short, strongly memorised answers stop far above that level (measured: docs/log.md).
+    """
+    proposed = {"learning_rate": "0.001" if model_parameters < _SMALL_MODEL else "0.0001"}
+    if sequence_drop_nats is not None and sequence_drop_nats > 0:
+        proposed["beta"] = f"{min(0.5, max(0.001, _FADED_AT / sequence_drop_nats)):.4f}"
+    return proposed

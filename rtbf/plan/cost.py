@@ -1,0 +1,34 @@
+"""What a plan will cost, in forward-token units: one forward pass over one token of the target model is 1.
+
+A training step counts 3 per token (forward, and a backward pass of about twice that). Source: methods/00-COMMON.md.
+"""
+
+from __future__ import annotations
+
+from rtbf.plan.record import Cost
+
+TRAINING_FACTOR = 3
+
+
+def training_cost(tokens: int, epochs: int) -> int:
+    """Return the cost of training on `tokens` for `epochs`."""
+    return TRAINING_FACTOR * tokens * epochs
+
+
+def plan_cost(
+    *,
+    forget_tokens: int,
+    retain_tokens_per_step: int,
+    forget_tokens_per_step: int,
+    max_steps: int,
+    control_cost: int,
+    scored_tokens: int,
+    arms: int,
+) -> Cost:
+    """Return the most that unlearning, controls and verification can take; stopping early takes less."""
+    per_step = forget_tokens_per_step + retain_tokens_per_step
+    return Cost(
+        unlearning=forget_tokens + TRAINING_FACTOR * max_steps * per_step,
+        controls=control_cost,
+        verification=scored_tokens * arms,
+    )

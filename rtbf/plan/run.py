@@ -1,0 +1,223 @@
+"""Stage 2: choose data, method, thresholds and seeds, and freeze them. Needs no torch: what a model had to say comes in as numbers.
+
+Refuses a plan that could not be carried out or judged: no model reached, no retained record, an unknown method or
+parameter. What it does not do: it does not approve; that needs a second person.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rtbf.errors import BadInput, PlanImpossible
+from rtbf.evidence.canonical import decimal_text
+from rtbf.plan.card import MethodCard, code_digest, method_card, parse_parameters, probe_cards
+from rtbf.plan.cost import plan_cost
+from rtbf.plan.record import FORGET_BATCH, RETAIN_BATCH, Adapter, Control, ControlPlan, GuaranteeClass, Plan, PlannedProbe, RecordSet, StopRule
+from rtbf.plan.retain import draw_retain, record_set
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rtbf.corpora.corpus import CorpusVersion
+    from rtbf.footprint.record import Footprint, ModelReached
+
+DEFAULT_METHOD = "npo"
+PROFILE = "smoke"
+CHECK_EVERY_STEPS = 10
+MAX_STEPS = 150
+RETAIN_RISE_MAX_NATS = "0.02"
+CONTROL_MARGIN_NATS = 0.10
+FALLBACK_NLL_NATS = "2.302585"
+"""−ln 0.1: the target without a control model, "answer probability at most 0.1"."""
+_MAX_SEED = 2**31
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanRequest:
+    """What a person asked for; everything left out is chosen here. `seed` None draws one."""
+
+    model: str | None = None
+    method: str = DEFAULT_METHOD
+    parameters: Mapping[str, str] | None = None
+    is_merged: bool = True
+    guarantee: GuaranteeClass = "approximate"
+    seed: int | None = None
+    max_steps: int = MAX_STEPS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """The data of a plan, chosen before any model is loaded."""
+
+    reached: ModelReached
+    left_out: tuple[str, ...]
+    card: MethodCard
+    forget: RecordSet
+    retain: RecordSet
+    utility_holdout: RecordSet
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """What the models said about the forget items: mean NLL per answer token in nats, and mean NLL_sum per item.
+
+    control is None without a control model.
+    """
+
+    original_nll_nats: float
+    control_nll_nats: float | None
+    sequence_drop_nats: float | None
+    model_parameters: int
+    forget_tokens: int
+    retain_tokens: int
+    holdout_tokens: int
+
+
+def select(request: PlanRequest, footprint: Footprint, corpus: CorpusVersion | None, trained_ids: Sequence[str]) -> Selection:
+    """Return model, method and data of the plan. `trained_ids`: the records of `corpus` that the model was trained on."""
+    card = method_card(request.method)
+    reached = choose_model(request, footprint)
+    if corpus is None:
+        raise PlanImpossible(
+            found="a corpus version that is not registered", expected="the corpus the model was trained on", remedy="add it again"
+        )
+    hits = {hit.record_id for hit in footprint.hits if hit.version == reached.version}
+    forget = [record_id for record_id in trained_ids if record_id in hits]
+    seed = secrets.randbelow(_MAX_SEED) if request.seed is None else request.seed
+    retain, holdout = draw_retain(corpus, [record_id for record_id in trained_ids if record_id not in hits], seed)
+    if not forget or not retain.record_ids or not holdout.record_ids:
+        raise PlanImpossible(
+            found=f"{len(forget)} record(s) to forget, {len(retain.record_ids)} to retain, {len(holdout.record_ids)} held out",
+            expected="at least one of each",
+            remedy="a model trained on hardly anything else is better retrained without the person",
+        )
+    left_out = tuple(model.model for model in footprint.models if model.model != reached.model)
+    return Selection(
+        reached=reached, left_out=left_out, card=card, forget=record_set(corpus, forget), retain=retain, utility_holdout=holdout, seed=seed
+    )
+
+
+def choose_model(request: PlanRequest, footprint: Footprint) -> ModelReached:
+    """Return the reached model the request names, or the only one; raises PlanImpossible or BadInput."""
+    if not footprint.models:
+        raise PlanImpossible(
+            found="no model whose recorded training data holds the person's records",
+            expected="at least one model to change",
+            remedy="see `rtbf show TICKET` for what was searched; with nothing found, close it: `rtbf decide TICKET --close no_data`",
+        )
+    names = sorted({model.model for model in footprint.models})
+    if request.model is None and len(names) > 1:
+        raise BadInput(
+            found=f"{len(names)} models hold the person's records",
+            expected="one plan for each",
+            remedy=f"choose with --model: {', '.join(names)}",
+        )
+    wanted = request.model or names[0]
+    for model in footprint.models:
+        if model.model == wanted:
+            return model
+    raise BadInput(found=f"model '{wanted}'", expected=f"a model that was reached: {', '.join(names)}", remedy="correct --model")
+
+
+def freeze(
+    request: PlanRequest,
+    selection: Selection,
+    *,
+    ticket_id: str,
+    attempt: int,
+    planned_by: str,
+    footprint_digest: str,
+    level: Level,
+    controls: Sequence[Control],
+    controls_reason: str,
+    control_cost: int,
+    proposed: Mapping[str, str],
+) -> Plan:
+    """Return the frozen plan. `proposed` are parameters the method derives from `level`; what a person set wins."""
+    card = selection.card
+    changes_weights = card.artefact != "none"
+    parameters = parse_parameters(card, {**proposed, **(request.parameters or {})})
+    cap, cap_reason = _class_cap(card, request)
+    forget_share = FORGET_BATCH / max(1, len(selection.forget.record_ids))
+    retain_share = RETAIN_BATCH / max(1, len(selection.retain.record_ids))
+    return Plan(
+        ticket_id=ticket_id,
+        attempt=attempt,
+        planned_by=planned_by,
+        footprint_digest=footprint_digest,
+        model=selection.reached.model,
+        model_digest=selection.reached.digest,
+        left_out_models=selection.left_out,
+        method=card.name,
+        method_digest=code_digest("method", card.name),
+        parameters=parameters,
+        adapter=Adapter(rank=16, alpha=32, is_merged=request.is_merged) if changes_weights else None,
+        stop=_stop_rule(level, request.max_steps if changes_weights else 0),
+        seed=selection.seed,
+        forget=selection.forget,
+        retain=selection.retain,
+        utility_holdout=selection.utility_holdout,
+        profile=PROFILE,
+        probes=_planned_probes(),
+        controls=ControlPlan(models=tuple(controls), reason=controls_reason),
+        guarantee_requested=request.guarantee,
+        class_cap=cap,
+        cap_reason=cap_reason,
+        cost=plan_cost(
+            forget_tokens=level.forget_tokens,
+            forget_tokens_per_step=round(level.forget_tokens * forget_share),
+            retain_tokens_per_step=round(level.retain_tokens * retain_share),
+            max_steps=request.max_steps if changes_weights else 0,
+            control_cost=control_cost,
+            scored_tokens=level.forget_tokens + level.holdout_tokens,
+            arms=2 + len(controls),
+        ),
+    )
+
+
+def _stop_rule(level: Level, max_steps: int) -> StopRule:
+    if level.control_nll_nats is None:
+        target, origin = FALLBACK_NLL_NATS, "no control model: answer probability at most 0.1"
+    else:
+        # A little short of the control: going on past it would leave a trace on the other side.
+        reached = decimal_text(level.control_nll_nats - CONTROL_MARGIN_NATS)
+        if reached is None:
+            raise PlanImpossible(found="a control model whose scores are not finite", expected="numbers", remedy="train the model again")
+        target = reached
+        origin = f"mean of the control model(s) minus {CONTROL_MARGIN_NATS} nat"
+    return StopRule(
+        forget_nll_nats_min=target,
+        retain_nll_nats_rise_max=RETAIN_RISE_MAX_NATS,
+        target_origin=origin,
+        check_every_steps=CHECK_EVERY_STEPS,
+        max_steps=max_steps,
+    )
+
+
+def _planned_probes() -> tuple[PlannedProbe, ...]:
+    probes = [
+        PlannedProbe(
+            probe_id=card.probe_id,
+            name=card.name,
+            family=card.family,
+            code_digest=code_digest("probe", card.name),
+            unit=card.unit,
+            direction=card.direction,
+            margin=card.margin,
+            margin_origin=card.margin_origin,
+        )
+        for card in probe_cards().values()
+    ]
+    return tuple(sorted(probes, key=lambda probe: probe.probe_id))
+
+
+def _class_cap(card: MethodCard, request: PlanRequest) -> tuple[GuaranteeClass, str]:
+    """The artefact as served caps the class, whatever a method says of itself (DESIGN §2)."""
+    if card.artefact == "none":
+        return "none", "the weights stay as they are"
+    if not request.is_merged:
+        return "suppression", "an unmerged adapter over an unchanged base can be switched off"
+    return card.class_cap, "weights changed and merged"

@@ -1,0 +1,182 @@
+"""From the scores of all arms to one probe's result: pairing, mean effect, interval, p-values, witnesses.
+
+The unit is the record: items of one record are averaged first. Effects are signed so that positive is bad: more
+remembered than the control, or worse utility than before. Missing arms give missing numbers, never zeros.
+Source: specs/verification/09_statistics.md §9.1, §9.2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rtbf.evidence.canonical import decimal_text
+from rtbf.statistics import mean_interval, record_means, sign_flip_attainable, sign_flip_p
+from rtbf.verify.record import Interval, ProbeResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rtbf.lm.scoring import ItemScores
+    from rtbf.plan.card import ProbeCard
+    from rtbf.plan.record import PlannedProbe
+    from rtbf.statistics import MeanInterval
+
+INTERVAL_LEVEL = 0.90
+"""Two one-sided tests at 5 % are a 90 % interval (sheet 9.1)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArmScores:
+    """The same items scored by every arm, in the same order.
+
+    adapter_off   the unlearned artefact with its adapter switched off; None when it has none
+    controls      one list per never-shown model; empty when there is none
+    """
+
+    original: Sequence[ItemScores]
+    unlearned: Sequence[ItemScores]
+    controls: tuple[Sequence[ItemScores], ...]
+    adapter_off: Sequence[ItemScores] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Values:
+    """One probe's values per record, for the records every arm could score. `control` is the mean over control models."""
+
+    record_ids: tuple[str, ...]
+    before: list[float]
+    after: list[float]
+    control: list[float] | None
+    n_items: int
+    n_excluded: int
+    witnesses: int | None
+
+
+def measure(
+    card: ProbeCard,
+    planned: PlannedProbe,
+    probe: Any,
+    arms: ArmScores,
+    *,
+    items_digest: str,
+    seed: int,
+    not_applicable: str | None,  # noqa: ANN401
+) -> tuple[ProbeResult, Values | None]:
+    """Return the probe's result, and its values per record for the item log (None when nothing was measured).
+
+    A probe that stops with an error is reported as PROBE_ERROR: it is never counted as "nothing found".
+    """
+    if not_applicable is not None:
+        return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=not_applicable, problem=None), None
+    try:
+        values = probe_values(card, probe, arms)
+    except Exception:  # noqa: BLE001 - any error of a third party's probe must end as INCONCLUSIVE, not as a crash or a pass
+        return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=None, problem="PROBE_ERROR"), None
+    numbers = [*values.before, *values.after, *(values.control or [])]
+    problem = None if all(math.isfinite(number) for number in numbers) else "NUMERIC"
+    shown = values if problem is None else None
+    return _result(card, planned, shown, items_digest=items_digest, seed=seed, not_applicable=None, problem=problem), values
+
+
+def probe_values(card: ProbeCard, probe: Any, arms: ArmScores) -> Values:  # noqa: ANN401 - a probe module
+    """Return the probe's values per record of all arms; items that cannot carry the score are left out and counted."""
+    after_scores = arms.adapter_off if card.needs == "adapter_state" and arms.adapter_off is not None else arms.unlearned
+    before = [probe.value(scores) for scores in arms.original]
+    after = [probe.value(scores) for scores in after_scores]
+    controls = [[probe.value(scores) for scores in arm] for arm in arms.controls]
+    kept = [place for place, value in enumerate(before) if value is not None]
+    record_of = [scores.record_id for scores in arms.original]
+
+    def per_record(column: Sequence[float | None]) -> list[float]:
+        grouped: dict[str, list[float]] = {}
+        for place in kept:
+            value = column[place]
+            grouped.setdefault(record_of[place], []).append(math.nan if value is None else value)
+        return record_means(grouped)
+
+    control_columns = [per_record(column) for column in controls]
+    control = [math.fsum(row) / len(row) for row in zip(*control_columns, strict=True)] if control_columns else None
+    return Values(
+        record_ids=tuple(dict.fromkeys(record_of[place] for place in kept)),
+        before=per_record(before),
+        after=per_record(after),
+        control=control,
+        n_items=len(kept),
+        n_excluded=len(before) - len(kept),
+        witnesses=_witnesses(probe, after_scores, arms.controls),
+    )
+
+
+def _witnesses(probe: Any, after: Sequence[ItemScores], controls: Sequence[Sequence[ItemScores]]) -> int | None:  # noqa: ANN401
+    """Return how many items come back word for word from the unlearned arm and from no control; None without a control."""
+    is_witness = getattr(probe, "is_witness", None)
+    if is_witness is None or not controls:
+        return None
+    return sum(1 for place, scores in enumerate(after) if is_witness(scores) and not any(is_witness(arm[place]) for arm in controls))
+
+
+def _result(
+    card: ProbeCard,
+    planned: PlannedProbe,
+    values: Values | None,
+    *,
+    items_digest: str,
+    seed: int,
+    not_applicable: str | None,
+    problem: str | None,
+) -> ProbeResult:
+    effect = assay = None
+    if values is not None and card.family == "utility":
+        effect = [after - before for after, before in zip(values.after, values.before, strict=True)]
+    elif values is not None and values.control is not None:
+        effect = [after - control for after, control in zip(values.after, values.control, strict=True)]
+        assay = [before - control for before, control in zip(values.before, values.control, strict=True)]
+    interval = None if effect is None else mean_interval(effect, level=INTERVAL_LEVEL, seed=seed)
+    has_tests = card.family != "utility" and effect is not None
+    return ProbeResult(
+        probe_id=card.probe_id,
+        name=card.name,
+        family=card.family,
+        code_digest=planned.code_digest,
+        unit=card.unit,
+        higher_is=card.higher_is,
+        direction=planned.direction,
+        n_records=0 if values is None else len(values.record_ids),
+        n_items=0 if values is None else values.n_items,
+        n_excluded=0 if values is None else values.n_excluded,
+        before=_mean_text(None if values is None else values.before),
+        after=_mean_text(None if values is None else values.after),
+        control=_mean_text(None if values is None else values.control),
+        estimate=_mean_text(effect),
+        interval=_interval(interval),
+        assay=None if assay is None else _interval(mean_interval(assay, level=INTERVAL_LEVEL, seed=seed)),
+        p_leak=_p_text(sign_flip_p(effect, side="greater", seed=seed)) if has_tests and effect is not None else None,
+        p_trace=_p_text(sign_flip_p(effect, side="less", seed=seed))
+        if has_tests and effect is not None and planned.direction == "two_sided"
+        else None,
+        p_attainable=_p_text(sign_flip_attainable(len(effect))) if has_tests and effect else None,
+        witnesses=None if values is None else values.witnesses,
+        margin=planned.margin,
+        margin_origin=planned.margin_origin,
+        items_digest=items_digest,
+        seed=seed,
+        not_applicable=not_applicable,
+        problem=problem,
+    )
+
+
+def _mean_text(values: Sequence[float] | None) -> str | None:
+    return decimal_text(math.fsum(values) / len(values)) if values else None
+
+
+def _p_text(p_value: float | None) -> str | None:
+    return None if p_value is None else decimal_text(p_value, places=9)
+
+
+def _interval(interval: MeanInterval | None) -> Interval | None:
+    if interval is None:
+        return None
+    low, high = decimal_text(interval.low), decimal_text(interval.high)
+    return None if low is None or high is None else Interval(low=low, high=high, level=f"{interval.level:.2f}")
