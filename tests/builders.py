@@ -6,6 +6,8 @@ neighbours keep the chain of digests whole: give `case` your probes, and plan, u
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from rtbf.evidence.dsse import sign_envelope
 from rtbf.evidence.keys import key_id, trust_file
 from rtbf.footprint.record import Footprint, Hit, LocatorUse, ModelReached, NotSearched, SearchedCorpus
 from rtbf.lm.digest import ArtefactFile, digest_of_files
-from rtbf.plan.record import Adapter, ControlPlan, Cost, Plan, PlannedProbe, RecordSet, StopRule
+from rtbf.plan.record import Adapter, Control, ControlPlan, Cost, Plan, PlannedProbe, RecordSet, StopRule
 from rtbf.report.statement import Case, build_statement
 from rtbf.ticket.record import IdentifierMark, Ticket
 from rtbf.unlearn.record import CurvePoint, Unlearned
@@ -72,7 +74,9 @@ def footprint(**changes: Any) -> Footprint:
         searched=(SearchedCorpus(corpus="community", version=sha(4), records=400, unread=3, hits=20),),
         not_searched=(NotSearched(kind="model", name="vendor-chat", reason="its training data is not recorded here"),),
         hits=tuple(Hit(corpus="community", version=sha(4), record_id=f"r{n:04}", matched=((1, "name", 2),)) for n in range(20)),
-        models=(ModelReached(model="assistant", digest=sha(5), corpus="community", version=sha(4), hits=20, via=("community", "assistant")),),
+        models=(
+            ModelReached(model="assistant", digest=sha(5), corpus="community", version=sha(4), hits=20, via=("community", "assistant")),
+        ),
     )
     return replace(made, **changes)
 
@@ -161,15 +165,21 @@ def plan(**changes: Any) -> Plan:
         parameters=(("beta", "0.1"), ("learning_rate", "0.001"), ("retain_weight", "1.0")),
         adapter=Adapter(rank=8, alpha=16, is_merged=True),
         stop=StopRule(
-            forget_answer_probability_max="0.150000", retain_answer_probability_drop_max="0.050000", check_every_steps=10, max_steps=200
+            forget_nll_nats_min="1.900000",
+            retain_nll_nats_rise_max="0.050000",
+            target_origin="mean of the control models",
+            check_every_steps=10,
+            max_steps=200,
         ),
         seed=17,
         forget=RecordSet(corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(20)), digest=sha(9)),
         retain=RecordSet(corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(100, 260)), digest=sha(10)),
-        utility_holdout=RecordSet(corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(300, 340)), digest=sha(11)),
+        utility_holdout=RecordSet(
+            corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(300, 340)), digest=sha(11)
+        ),
         profile="standard",
         probes=tuple(planned(probe) for probe in passing_probes()),
-        controls=ControlPlan(seeds=(101, 102, 103), reason="cheap enough to train"),
+        controls=ControlPlan(models=(Control(seed=101, digest=sha(12)), Control(seed=102, digest=sha(14))), reason="cheap enough to train"),
         guarantee_requested="approximate",
         class_cap="approximate",
         cap_reason="new weights, merged",
@@ -185,8 +195,6 @@ def artefact_files() -> dict[str, bytes]:
 
 def unlearned(**changes: Any) -> Unlearned:
     """Return the record of merged weights whose files are `artefact_files()`."""
-    import hashlib
-
     files = tuple(
         ArtefactFile(name=name, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
         for name, content in artefact_files().items()
@@ -202,17 +210,16 @@ def unlearned(**changes: Any) -> Unlearned:
         base_digest=sha(5),
         steps=60,
         stop_reason="both_sides_held",
-        selected_step=60,
         curve=tuple(
-            CurvePoint(step=step, forget_answer_probability=forget, retain_answer_probability=retain, loss=loss)
+            CurvePoint(step=step, forget_nll_nats=forget, retain_nll_nats=retain, loss=loss)
             for step, forget, retain, loss in (
-                (0, "0.920000", "0.880000", "0.690000"),
-                (10, "0.810000", "0.880000", "0.610000"),
-                (20, "0.600000", "0.870000", "0.540000"),
-                (30, "0.410000", "0.865000", "0.480000"),
-                (40, "0.270000", "0.861000", "0.430000"),
-                (50, "0.190000", "0.860000", "0.400000"),
-                (60, "0.140000", "0.858000", "0.390000"),
+                (0, "0.083000", "0.128000", "0.690000"),
+                (10, "0.211000", "0.128000", "0.610000"),
+                (20, "0.510000", "0.139000", "0.540000"),
+                (30, "0.892000", "0.145000", "0.480000"),
+                (40, "1.309000", "0.150000", "0.430000"),
+                (50, "1.661000", "0.151000", "0.400000"),
+                (60, "1.966000", "0.153000", "0.390000"),
             )
         ),
         environment=(("python", "3.11.9"), ("torch", "2.13.0")),
@@ -234,6 +241,7 @@ def verification(probes: tuple[ProbeResult, ...] | None = None, **changes: Any) 
             Arm(name="original", role="original", digest=sha(5), adapter_state="none", seed=None),
             Arm(name="unlearned", role="unlearned", digest=unlearned().artefact_digest, adapter_state="merged", seed=None),
             Arm(name="control-101", role="control", digest=sha(12), adapter_state="none", seed=101),
+            Arm(name="control-102", role="control", digest=sha(14), adapter_state="none", seed=102),
         ),
         environment=(("device", "cpu"), ("dtype", "float32"), ("torch", "2.13.0")),
         repeat_delta_nats="0.000002",
@@ -274,9 +282,9 @@ def signing_key(seed: bytes = KEY_SEED) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
-def trust(not_before: datetime, key: Ed25519PrivateKey | None = None, **changes: Any) -> bytes:
+def trust(since: datetime, key: Ed25519PrivateKey | None = None, **changes: Any) -> bytes:
     """Return a trust file for the key, with the fields of its one entry replaced by `changes`."""
-    made = trust_file((key or signing_key()).public_key(), not_before)
+    made = trust_file((key or signing_key()).public_key(), since)
     made["keys"][0].update(changes)
     return canonical_bytes(made)
 
@@ -290,3 +298,8 @@ def signed(statement: Any, key: Ed25519PrivateKey | None = None) -> bytes:
 def envelope(made: Case | None = None) -> bytes:
     """Return the signed envelope of a case (a passing one by default)."""
     return signed(build_statement(made or case()))
+
+
+def base64_text(content: bytes) -> str:
+    """Return standard base64 as text."""
+    return base64.standard_b64encode(content).decode()

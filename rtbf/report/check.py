@@ -44,8 +44,6 @@ from rtbf.verify.verdict import RULE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rtbf.evidence.dsse import OpenedEnvelope
-
 MAX_ENVELOPE_BYTES = 16 << 20
 MAX_PDF_BYTES = 64 << 20
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
@@ -267,11 +265,15 @@ class _Check:
 
 
 def _refused(step: str, found: str, expected: str) -> EvidenceRefused:
-    return EvidenceRefused(step=step, found=found, expected=expected, remedy="do not rely on this report; ask the operator for the original")
+    return EvidenceRefused(
+        step=step, found=found, expected=expected, remedy="do not rely on this report; ask the operator for the original"
+    )
 
 
 def _undecided(step: str, found: str, expected: str) -> _CannotDecide:
-    return _CannotDecide(step=step, found=found, expected=expected, remedy="get what is missing and check again; nothing is shown either way")
+    return _CannotDecide(
+        step=step, found=found, expected=expected, remedy="get what is missing and check again; nothing is shown either way"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

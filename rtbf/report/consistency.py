@@ -48,6 +48,10 @@ def _require_subjects(subjects: tuple[Subject, ...], predicate: Predicate) -> No
     if predicate.unlearned.kind != predicate.measured.artefact_kind:
         raise ValueError("another kind of artefact was measured than was made")
     measured = {arm.digest for arm in predicate.measured.arms if arm.role == "unlearned"}
+    originals = {arm.digest for arm in predicate.measured.arms if arm.role == "original"}
+    controls = {arm.digest for arm in predicate.measured.arms if arm.role == "control"}
+    if originals != {predicate.plan.model_digest} or controls != {control.digest for control in predicate.plan.controls.models}:
+        raise ValueError("other models were compared with than the plan names")
     # An unmerged adapter is measured over its base, so its arm is named by both.
     if predicate.unlearned.kind != "adapter" and measured != {predicate.unlearned.artefact_digest}:
         raise ValueError("other weights were measured than were made")

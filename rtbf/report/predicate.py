@@ -122,7 +122,6 @@ class UnlearnedPart:
     base_digest: str
     steps: int
     stop_reason: str
-    selected_step: int
     curve: tuple[CurvePoint, ...]
     environment: dict[str, str]
 

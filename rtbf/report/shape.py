@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 def read_shape(kind: type[T], value: Any, place: str = "") -> T:  # noqa: ANN401 - untrusted JSON
     """Return `value` as a `kind`; raises ValueError naming the first place that does not fit."""
-    fields = _fields(kind)
+    fields = _fields(kind)  # type: ignore[arg-type]  # a class is hashable
     if not isinstance(value, dict):
         raise ValueError(f"{place or 'the value'} is not an object")
     for name in sorted(set(value) - set(fields)):
@@ -57,10 +57,7 @@ def _read(hint: Any, value: Any, place: str) -> Any:  # noqa: ANN401 - a type hi
 def _read_tuple(arguments: tuple[Any, ...], value: Any, place: str) -> tuple[Any, ...]:  # noqa: ANN401 - untrusted JSON
     if not isinstance(value, list):
         raise ValueError(f"{place} is not a list")
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        hints = (arguments[0],) * len(value)
-    else:
-        hints = arguments
+    hints = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
     if len(hints) != len(value):
         raise ValueError(f"{place} has {len(value)} entries and not {len(hints)}")
     return tuple(_read(hint, entry, f"{place}[{number}]") for number, (hint, entry) in enumerate(zip(hints, value, strict=True)))

@@ -132,7 +132,6 @@ def _predicate(case: Case) -> Predicate:
             base_digest=unlearned.base_digest,
             steps=unlearned.steps,
             stop_reason=unlearned.stop_reason,
-            selected_step=unlearned.selected_step,
             curve=unlearned.curve,
             environment=dict(unlearned.environment),
         ),

@@ -7,12 +7,14 @@ surrogates (RFC 8259 §4, §6, §8; RFC 7493). Standard library only. Every faul
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
 _MAX_INTEGER_DIGITS = 16
 _MAX_INTEGER = 2**53 - 1
-_QUOTE, _BACKSLASH, _OPENING, _CLOSING = ord('"'), ord("\\"), frozenset(b"{["), frozenset(b"}]")
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|["{}\[\]]', re.DOTALL)
+"""A whole string, or a bracket, or a quote that opens no whole string. Possessive: no input makes it backtrack."""
 
 
 def read_strict_json(raw: bytes, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON value
@@ -27,9 +29,7 @@ def read_strict_json(raw: bytes, max_bytes: int) -> Any:  # noqa: ANN401 - any J
     except UnicodeDecodeError as refused:
         raise ValueError(f"not UTF-8 at byte {refused.start}") from None
     try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_float=_refuse_number, parse_constant=_refuse_number, parse_int=_integer
-        )
+        value = json.loads(text, object_pairs_hook=_object, parse_float=_refuse_number, parse_constant=_refuse_number, parse_int=_integer)
     except json.JSONDecodeError as refused:
         raise ValueError(f"not JSON at character {refused.pos}") from None
     _require_text(value)
@@ -37,23 +37,17 @@ def read_strict_json(raw: bytes, max_bytes: int) -> Any:  # noqa: ANN401 - any J
 
 
 def _depth(raw: bytes) -> int:
+    """Return how deep brackets nest outside strings; a string that never ends is left to the parser to refuse."""
     deepest = level = 0
-    in_string = is_escaped = False
-    for byte in raw:
-        if in_string:
-            if is_escaped:
-                is_escaped = False
-            elif byte == _BACKSLASH:
-                is_escaped = True
-            elif byte == _QUOTE:
-                in_string = False
-        elif byte == _QUOTE:
-            in_string = True
-        elif byte in _OPENING:
+    for token in _TOKEN.finditer(raw):
+        mark = token.group()
+        if mark in {b"{", b"["}:
             level += 1
             deepest = max(deepest, level)
-        elif byte in _CLOSING:
+        elif mark in {b"}", b"]"}:
             level -= 1
+        elif mark == b'"':
+            break
     return deepest
 
 

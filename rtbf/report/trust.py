@@ -68,7 +68,7 @@ def public_key(entry: TrustedKey) -> Ed25519PublicKey:
     except (binascii.Error, UnsupportedAlgorithm, ValueError):
         raise ValueError("a trusted key that cannot be read") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("a trusted key that is not Ed25519")  # noqa: TRY004 - the value of a file, not the type of an argument
+        raise ValueError("a trusted key that is not Ed25519")
     if key_id(key) != entry.id:
         raise ValueError("a trusted key whose id is not the digest of the key")
     return key

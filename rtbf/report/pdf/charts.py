@@ -45,26 +45,53 @@ def probe_chart(probe: Mapping[str, Any]) -> dict[str, Any]:
          "value": shown(str(value))}
         for label, value in values
     ]  # fmt: skip
-    return {"unit": probe["unit"], "higher_is": probe["higher_is"], "bars": bars, "effect": _effect(probe, is_utility=is_utility)}
+    return {
+        "unit": probe["unit"],
+        "note": _note(probe),
+        "bars": bars,
+        "effect": _effect(probe, is_utility=is_utility),
+        "no_effect": _why_no_effect(probe, is_utility=is_utility),
+    }
 
 
 def curve_chart(curve: Sequence[Mapping[str, Any]], limit: str) -> dict[str, Any] | None:
     """Return both lines of the run over its steps, with the stop rule's limit; None when there is no line to draw."""
     last = max((point["step"] for point in curve), default=0)
-    if len(curve) < 2 or last == 0:
+    if last == 0:
         return None
+    nats = [Decimal(point[name]) for point in curve for name in ("forget_nll_nats", "retain_nll_nats")]
+    top = max([Decimal(limit), *nats]) or Decimal(1)
     steps = [_fraction(Decimal(point["step"]) / last) for point in curve]
     return {
         "steps": str(last),
-        "forget": [[x, _unit(point["forget_answer_probability"])] for x, point in zip(steps, curve, strict=True)],
-        "retain": [[x, _unit(point["retain_answer_probability"])] for x, point in zip(steps, curve, strict=True)],
-        "limit": _unit(limit),
+        "top": shown(str(top)),
+        "forget": [[x, _fraction(Decimal(point["forget_nll_nats"]) / top)] for x, point in zip(steps, curve, strict=True)],
+        "retain": [[x, _fraction(Decimal(point["retain_nll_nats"]) / top)] for x, point in zip(steps, curve, strict=True)],
+        "limit": _fraction(Decimal(limit) / top),
         "limit_text": shown(limit),
-        "forget_first": shown(curve[0]["forget_answer_probability"]),
-        "forget_last": shown(curve[-1]["forget_answer_probability"]),
-        "retain_first": shown(curve[0]["retain_answer_probability"]),
-        "retain_last": shown(curve[-1]["retain_answer_probability"]),
+        "forget_first": shown(curve[0]["forget_nll_nats"]),
+        "forget_last": shown(curve[-1]["forget_nll_nats"]),
+        "retain_first": shown(curve[0]["retain_nll_nats"]),
+        "retain_last": shown(curve[-1]["retain_nll_nats"]),
     }
+
+
+def _note(probe: Mapping[str, Any]) -> str:
+    """Return the unit, the direction, and how many items came out word for word."""
+    note = f"{probe['unit']}; higher is {probe['higher_is']}"
+    if probe["witnesses"]:
+        note += f"; {probe['witnesses']} item(s) reproduced word for word"
+    return note
+
+
+def _why_no_effect(probe: Mapping[str, Any], *, is_utility: bool) -> str:
+    if probe["not_applicable"] is not None:
+        return "The test does not apply here."
+    if probe["problem"] is not None:
+        return "The test could not be completed."
+    if probe["control"] is None and not is_utility:
+        return "No control model to compare with, so no effect can be stated."
+    return "Too little to state an effect."
 
 
 def _effect(probe: Mapping[str, Any], *, is_utility: bool) -> dict[str, Any] | None:
@@ -90,10 +117,6 @@ def _effect(probe: Mapping[str, Any], *, is_utility: bool) -> dict[str, Any] | N
         "margin_high": place(margin),
         "text": f"{compared}: {shown(str(estimate))} [{shown(str(low))}, {shown(str(high))}], {limit}",
     }
-
-
-def _unit(text: str) -> str:
-    return _fraction(min(max(Decimal(text), Decimal(0)), Decimal(1)))
 
 
 def _fraction(value: Decimal) -> str:

@@ -18,12 +18,14 @@ from rtbf.report.pdf.view import printed_view
 try:
     import typst
 except ImportError:  # The officer's and the auditor's core works without the renderer.
-    typst = None
+    typst = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PDF_STANDARDS = ("a-3a", "ua-1")
+    from typst import PDFStandard
+
+PDF_STANDARDS: tuple[PDFStandard, ...] = ("a-3a", "ua-1")
 """Archivable with an attachment, and readable aloud; the flags are set, conformance is claimed by no one."""
 
 
@@ -33,9 +35,7 @@ def render_pdf(statement: Mapping[str, Any], envelope: bytes, signer: str) -> by
     Raises RecordBroken when the renderer cannot print the statement: that is a fault of the template or the renderer.
     """
     if typst is None:
-        raise ExtraMissing(
-            found="no typst package", expected="the pdf extra", remedy="pip install 'rtbf[pdf]' and issue the report again"
-        )
+        raise ExtraMissing(found="no typst package", expected="the pdf extra", remedy="pip install 'rtbf[pdf]' and issue the report again")
     template = resources.files("rtbf.report.pdf").joinpath("template.typ").read_bytes()
     inputs = {"view": json.dumps(printed_view(statement, envelope, signer)), "envelope": envelope.decode("ascii")}
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtbf.report.pdf.charts import curve_chart, probe_chart, shown
 from rtbf.report.words import ARTEFACT_KINDS, CLASSES, FAMILIES, PROBES, REGIMES, STATUSES, STOP_REASONS, VERDICTS
-from rtbf.verify.claim import CODE_MEANINGS
+from rtbf.verify.claim import ALWAYS_STATED, CODE_MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 _TONES = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "open"}
 _GROUP = 8
 _SHORT = 12
-_WORDS_PER_COUNT = {"name": "name", "email": "e-mail address", "phone": "phone number", "account": "account", "excerpt": "text excerpt"}
+_RESIDUALS = {"model": "Model", "weights": "Earlier weights of", "records": "Records in", "copies": ""}
+_KINDS = {
+    "name": ("name", "names"),
+    "email": ("e-mail address", "e-mail addresses"),
+    "phone": ("phone number", "phone numbers"),
+    "account": ("account", "accounts"),
+    "excerpt": ("text excerpt", "text excerpts"),
+}
 
 
 def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> dict[str, Any]:
@@ -32,18 +39,20 @@ def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> 
         "issued": _moment(said["report"]["issued_at"]),
         "verdict": _verdict(said),
         "facts": _facts(said, signer),
+        "tally": _tally(said),
+        "caveats": [*said["declarations"], ALWAYS_STATED[0]],
         "envelope": grouped(hashlib.sha256(envelope).hexdigest()),
         "asked": _asked(said),
         "searched": _searched(said),
         "plan": _plan(said),
         "approvals": _approvals(said),
         "run": _run(said),
-        "curve": curve_chart(said["unlearned"]["curve"], said["plan"]["stop"]["forget_answer_probability_max"]),
+        "curve": curve_chart(said["unlearned"]["curve"], said["plan"]["stop"]["forget_nll_nats_min"]),
         "charts": _charts(said),
         "probes": _probes(said),
-        "not_tested": [_named(probe_id) for probe_id in said["not_tested"]],
+        "not_tested": [f"{probe_id} {PROBES[probe_id][0]}" for probe_id in said["not_tested"]],
         "limits": [*said["declarations"], *said["limitations"]],
-        "residuals": [[entry["name"], entry["detail"]] for entry in said["residuals"]],
+        "residuals": [[f"{_RESIDUALS[entry['kind']]} {_readable(entry['name'])}".strip(), entry["detail"]] for entry in said["residuals"]],
         "lapses": said["lapses_when"],
         "trail": _trail(said),
         "digests": _digests(said),
@@ -75,6 +84,17 @@ def _verdict(said: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _tally(said: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return, per family of tests, how many ended how."""
+    status = {finding["probe_id"]: finding["status"] for finding in said["verdict"]["findings"]}
+    tally = []
+    for family, title in FAMILIES.items():
+        counts = Counter(status[probe["probe_id"]] for probe in _of_family(said, family))
+        parts = [[name, f"{counts[name]} {words}"] for name, words in STATUSES.items() if counts[name]]
+        tally.append({"title": title, "parts": parts})
+    return tally
+
+
 def _facts(said: Mapping[str, Any], signer: str) -> list[list[str]]:
     verdict, plan = said["verdict"], said["plan"]
     approved = [given["given_at"] for given in said["approvals"] if given["decision"] == "approved"]
@@ -93,7 +113,7 @@ def _facts(said: Mapping[str, Any], signer: str) -> list[list[str]]:
 
 def _asked(said: Mapping[str, Any]) -> str:
     counts = Counter(mark["kind"] for mark in said["ticket"]["identifiers"])
-    kinds = ", ".join(f"{count} {_WORDS_PER_COUNT[kind]}{'' if count == 1 else 's' if kind != 'email' else 'es'}" for kind, count in counts.items())
+    kinds = ", ".join(f"{count} {_KINDS[kind][count > 1]}" for kind, count in counts.items())
     methods = ", ".join(method.replace("_", " ") for method in said["ticket"]["identity_methods"]) or "not recorded"
     return (
         f"The request names the person by {kinds}. The values are sealed in the operator's vault and appear nowhere in this report. "
@@ -122,7 +142,7 @@ def _plan(said: Mapping[str, Any]) -> list[list[str]]:
     plan = said["plan"]
     stop, adapter, controls = plan["stop"], plan["adapter"], plan["controls"]
     trained = "none" if adapter is None else f"LoRA, rank {adapter['rank']}, {'merged' if adapter['is_merged'] else 'not merged'}"
-    seeds = ", ".join(str(seed) for seed in controls["seeds"])
+    seeds = ", ".join(str(control["seed"]) for control in controls["models"])
     return [
         ["Method", plan["method"]],
         ["Parameters", ", ".join(f"{name} {value}" for name, value in sorted(plan["parameters"].items())) or "none"],
@@ -130,20 +150,28 @@ def _plan(said: Mapping[str, Any]) -> list[list[str]]:
         ["Records to remove", _set_words(plan["forget"])],
         ["Records to keep (drawn)", _set_words(plan["retain"])],
         ["Held out for the utility test", _set_words(plan["utility_holdout"])],
-        [
-            "Stop rule",
-            f"mean answer probability on the records to remove at most {shown(stop['forget_answer_probability_max'])}, on the rest "
-            f"down by at most {shown(stop['retain_answer_probability_drop_max'])}; looked at every {stop['check_every_steps']} steps, "
-            f"at most {stop['max_steps']} steps",
-        ],
-        ["Control models", f"{len(controls['seeds'])} (seeds {seeds}): {controls['reason']}" if seeds else f"none: {controls['reason']}"],
+        ["Stop rule", _stop_words(stop)],
+        ["Control models", f"{len(controls['models'])} (seeds {seeds}): {controls['reason']}" if seeds else f"none: {controls['reason']}"],
         ["Random seed", str(plan["seed"])],
         ["Highest class in reach", f"{plan['class_cap']}: {plan['cap_reason']}"],
     ]
 
 
+def _stop_words(stop: Mapping[str, Any]) -> str:
+    return (
+        f"mean surprise per answer token at least {shown(stop['forget_nll_nats_min'])} nats on the records to remove "
+        f"({stop['target_origin']}), and at most {shown(stop['retain_nll_nats_rise_max'])} nats above the original's on the rest; "
+        f"looked at every {stop['check_every_steps']} steps, at most {stop['max_steps']} steps"
+    )
+
+
 def _set_words(entry: Mapping[str, Any]) -> str:
-    return f"{entry['records']} of {entry['corpus']} ({short(entry['digest'])})"
+    return f"{entry['records']} records of corpus {entry['corpus']} (list {short(entry['digest'])})"
+
+
+def _readable(name: str) -> str:
+    """Return a residual's name with the digests in it cut short."""
+    return " ".join(short(word) if word.startswith("sha256:") else word for word in name.split())
 
 
 def _approvals(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,10 +185,7 @@ def _approvals(said: Mapping[str, Any]) -> dict[str, Any]:
 def _run(said: Mapping[str, Any]) -> str:
     unlearned = said["unlearned"]
     reason = STOP_REASONS.get(unlearned["stop_reason"], unlearned["stop_reason"])
-    return (
-        f"The method ran {unlearned['steps']} step(s) and stopped because {reason}. The state of step {unlearned['selected_step']} was "
-        f"kept. The result is {ARTEFACT_KINDS[unlearned['kind']]}."
-    )
+    return f"The method ran {unlearned['steps']} step(s) and stopped because {reason}. The result is {ARTEFACT_KINDS[unlearned['kind']]}."
 
 
 def _charts(said: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -207,7 +232,6 @@ def _trail(said: Mapping[str, Any]) -> list[list[str]]:
     return [
         ["Log", trail["log"]],
         ["Events of this ticket", str(trail["events"])],
-        ["Hash of the last", grouped(trail["last_hash"])],
         ["Attestation", trail["attestation"]],
     ]
 
@@ -218,10 +242,11 @@ def _digests(said: Mapping[str, Any]) -> list[list[str]]:
         "Model after": said["unlearned"]["artefact_digest"],
         "Ticket record": said["records"]["ticket"],
         "Footprint record": said["records"]["footprint"],
-        "Plan record (what was approved)": said["records"]["plan"],
+        "Plan record, as approved": said["records"]["plan"],
         "Unlearning record": said["records"]["unlearned"],
         "Verification record": said["records"]["verification"],
         "Item log (sealed)": said["measured"]["item_log_digest"],
+        "Last event of the trail": said["trail"]["last_hash"],
     }
     return [[name, grouped(digest)] for name, digest in named.items()]
 
