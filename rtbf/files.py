@@ -19,13 +19,20 @@ _CHUNK_BYTES = 1 << 20
 
 
 def create_secret_file(path: Path, content: bytes) -> None:
-    """Write a new file of mode 0600 and sync it; an existing file is never overwritten (FileExistsError)."""
+    """Write a new file of mode 0600 and sync it; an existing file is never overwritten (FileExistsError).
+
+    When the writing fails, no file is left.
+    """
     with disk_errors_named(path.name):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def replace_file(path: Path, content: bytes) -> None:

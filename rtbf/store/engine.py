@@ -6,7 +6,8 @@ deferred one may fail half-way with "database is locked" when it turns from read
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,14 +83,20 @@ def upgrade_schema(engine: Engine, database: Path | None, now: datetime) -> Path
 
 
 def backup_sqlite(engine: Engine, database: Path, now: datetime) -> Path:
-    """Write a consistent copy beside the database, mode 0600, and return its path."""
+    """Write a consistent copy beside the database, mode 0600, and return its path; a failed copy leaves no file."""
     target = database.with_name(f"{database.stem}-{now:%Y%m%dT%H%M%S}.backup.db")
-    with disk_errors_named(target.name):
-        # Folding the log into the file first; the copy then needs no companion files.
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            shutil.copyfile(database, target)
-        target.chmod(0o600)
+    target.touch(mode=0o600)
+    # SQLite's own backup reads through the write-ahead log; copying the file alone would miss what is only there.
+    source = engine.raw_connection()
+    try:
+        with disk_errors_named(target.name), contextlib.closing(sqlite3.connect(target)) as copy:
+            driver: SQLiteConnection = source.driver_connection  # type: ignore[assignment]  # SQLAlchemy types it as any driver's
+            driver.backup(copy)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    finally:
+        source.close()
     return target
 
 
