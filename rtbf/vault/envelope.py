@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from rtbf.errors import Fault
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rtbf.vault.secret import Secret
