@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from rtbf.config import Settings  # noqa: TC004 - pydantic takes 0.2 s, and nobody asks this dataclass for its types
+    from rtbf.config import Settings
     from rtbf.installation import Installation
 
 
@@ -49,4 +49,5 @@ def emit(context: CliContext, data: Any, render: Callable[[], RenderableType]) -
     # rich is imported here for the same reason as above: 60 ms.
     from rich.console import Console  # noqa: PLC0415
 
-    Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty()).print(render())
+    # No markup: a file called [red].jsonl is shown as it is called.
+    Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=not sys.stdout.isatty()).print(render())

@@ -89,9 +89,13 @@ def test_a_folder_whose_making_fails_leaves_the_earlier_one(tmp_path: Path, trou
     with folder_in_one_piece(target) as part:
         (part / "weights").write_bytes(b"old")
 
-    with pytest.raises((DiskFull, KeyboardInterrupt, ValueError)), folder_in_one_piece(target) as part:
-        (part / "weights").write_bytes(b"ne")
-        raise trouble
+    def write_half() -> None:
+        with folder_in_one_piece(target) as part:
+            (part / "weights").write_bytes(b"ne")
+            raise trouble
+
+    with pytest.raises((DiskFull, KeyboardInterrupt, ValueError)):
+        write_half()
 
     assert (target / "weights").read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]

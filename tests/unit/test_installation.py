@@ -11,7 +11,6 @@ import stat
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,13 +19,16 @@ from sqlalchemy import event, select, text
 from rtbf.errors import DatabaseUnreachable, DiskFull, HomeExists, HomeMissing, SchemaBehind, SchemaTooNew
 from rtbf.home import existing_home
 from rtbf.installation import create_installation, open_installation
-from rtbf.pipeline import submit_ticket, view_ticket
+from rtbf.pipeline import submit_ticket
 from rtbf.store.engine import head_revision, open_engine, schema_revision, sqlite_url, upgrade_schema
 from rtbf.store.tables import EventRow
 from rtbf.store.tickets import list_tickets, open_identifiers
 from rtbf.ticket.intake import read_submission
+from rtbf.ticket_view import view_ticket
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rtbf.clock import Clock
     from rtbf.installation import Installation
 
@@ -222,8 +224,7 @@ def test_a_full_disk_undoes_the_transaction_and_is_an_outage(installation: Insta
     event.listen(limited, "connect", lambda connection, _: connection.execute(f"PRAGMA max_page_count = {pages}"))
 
     with pytest.raises(DiskFull, match="run the same command again"):
-        for _ in range(200):
-            submit(replace(installation, engine=limited))
+        _ = [submit(replace(installation, engine=limited)) for _ in range(200)]
     limited.dispose()
 
     tickets = Counter(json.loads(leaf)["type"] for leaf in all_leaves(installation))

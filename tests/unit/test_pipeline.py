@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from rtbf import pipeline
+from rtbf import pipeline, ticket_view
 from rtbf.errors import FourEyes, IllegalMove, LedgerBroken, RecordBroken, StalePlan, UnknownName
 from rtbf.evidence.ledger import verify_chain
 from rtbf.lm.record import Model
@@ -38,8 +38,8 @@ class Desk:
     ticket_id: str
 
     @property
-    def view(self) -> pipeline.TicketView:
-        return pipeline.view_ticket(self.installation, self.ticket_id)
+    def view(self) -> ticket_view.TicketView:
+        return ticket_view.view_ticket(self.installation, self.ticket_id)
 
     @property
     def where(self) -> tuple[str, str | None, str | None]:
@@ -114,7 +114,7 @@ def test_a_new_ticket_waits_for_the_persons_identity(desk: Desk) -> None:
 def test_an_identity_checked_beforehand_lets_the_ticket_be_located_at_once(installation: Installation) -> None:
     ticket_id = submit(installation, identity={"method": "account_login"})
 
-    view = pipeline.view_ticket(installation, ticket_id)
+    view = ticket_view.view_ticket(installation, ticket_id)
     assert (view.state, view.reason, view.identity_methods) == ("locating", "awaiting_worker", ("account_login",))
 
 
@@ -139,7 +139,7 @@ def test_a_ticket_for_an_unknown_model_is_refused_with_the_nearest_and_nothing_i
 
 def test_an_unknown_ticket_is_refused_with_the_nearest(desk: Desk) -> None:
     with pytest.raises(UnknownName, match=desk.ticket_id):
-        pipeline.view_ticket(desk.installation, desk.ticket_id[:-1])
+        ticket_view.view_ticket(desk.installation, desk.ticket_id[:-1])
 
 
 def test_the_lawful_path_ends_fulfilled_with_the_new_weights_live(planned: tuple[Desk, str]) -> None:
@@ -163,7 +163,7 @@ def test_every_step_of_the_path_is_in_the_chain_in_order_and_without_personal_da
     desk.unlearn(digest)
     desk.verify()
 
-    leaves = pipeline.ticket_events(desk.installation, desk.ticket_id)
+    leaves = ticket_view.ticket_events(desk.installation, desk.ticket_id)
 
     assert [json.loads(leaf)["type"] for leaf in leaves] == [
         "ticket.received", "identity.established", "footprint.completed", "plan.frozen", "plan.approved", "unlearning.finished",
@@ -285,11 +285,11 @@ def test_a_closed_ticket_stays_closed(desk: Desk) -> None:
         lambda: pipeline.record_identity(desk.installation, desk.ticket_id, "in_person", "olga"),
         lambda: pipeline.reopen_planning(desk.installation, desk.ticket_id, "olga"),
         lambda: pipeline.close_ticket(desk.installation, desk.ticket_id, "withdrawn", "submitter"),
-        lambda: desk.plan(),
+        desk.plan,
     ):
         with pytest.raises(IllegalMove):
             step()
-    assert len(pipeline.ticket_events(desk.installation, desk.ticket_id)) == 2
+    assert len(ticket_view.ticket_events(desk.installation, desk.ticket_id)) == 2
 
 
 def test_a_stage_that_comes_out_of_turn_stores_no_record(desk: Desk) -> None:
@@ -301,11 +301,9 @@ def test_a_stage_that_comes_out_of_turn_stores_no_record(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("broken", ["append_event", "save_record", "move_ticket"])
-def test_a_failing_transaction_leaves_neither_move_nor_record_nor_event(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
+def test_a_failing_transaction_leaves_neither_move_nor_record_nor_event(desk: Desk, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     desk.locate()
-    before, events = desk.view, pipeline.ticket_events(desk.installation, desk.ticket_id)
+    before, events = desk.view, ticket_view.ticket_events(desk.installation, desk.ticket_id)
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the plug was pulled")
@@ -317,7 +315,7 @@ def test_a_failing_transaction_leaves_neither_move_nor_record_nor_event(
     monkeypatch.undo()
 
     assert desk.view == before
-    assert pipeline.ticket_events(desk.installation, desk.ticket_id) == events
+    assert ticket_view.ticket_events(desk.installation, desk.ticket_id) == events
     desk.plan()
     assert desk.view.state == "awaiting_approval"
 
@@ -340,7 +338,7 @@ def test_an_error_makes_the_ticket_wait_for_a_person_once(desk: Desk) -> None:
     pipeline.note_error(desk.installation, desk.ticket_id, "worker", "disk-full")
 
     assert desk.where == ("planning", "error", None)
-    stops = [leaf for leaf in pipeline.ticket_events(desk.installation, desk.ticket_id) if b"ticket.stopped" in leaf]
+    stops = [leaf for leaf in ticket_view.ticket_events(desk.installation, desk.ticket_id) if b"ticket.stopped" in leaf]
     assert len(stops) == 1
 
 
@@ -384,7 +382,7 @@ def test_a_record_changed_behind_our_back_is_not_read(desk: Desk) -> None:
         row.body = row.body.replace(b'"record_id":"r0000"', b'"record_id":"r9999"')
 
     with pytest.raises(RecordBroken):
-        pipeline.view_ticket(desk.installation, desk.ticket_id)
+        ticket_view.view_ticket(desk.installation, desk.ticket_id)
 
 
 def test_an_event_changed_behind_our_back_breaks_the_chain(desk: Desk) -> None:

@@ -241,5 +241,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 def test_the_versions_digest_needs_no_locations(rows: Path) -> None:
     entry = scan(rows)
 
-    assert "locations" not in {field for field in CorpusVersion.__dataclass_fields__}
+    assert "locations" not in set(CorpusVersion.__dataclass_fields__)
     assert str(rows.parent) not in repr(entry.version)

@@ -13,7 +13,7 @@ from rtbf.evidence.canonical import canonical_bytes, decimal_text, digest_of
 
 def test_the_rfcs_own_example_without_its_floats() -> None:
     """RFC 8785 §3.2.2 to §3.2.4, its `numbers` left out: they are floats, which we refuse."""
-    value = {"string": '\u20ac$\u000f\u000aA\'\u0042\u0022\u005c\\"/', "literals": [None, True, False]}
+    value = {"string": "\u20ac$\u000f\u000aA'\u0042\u0022\u005c\\\"/", "literals": [None, True, False]}
 
     expected = '{"literals":[null,true,false],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
 

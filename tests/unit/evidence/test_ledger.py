@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rtbf.errors import LedgerBroken
 from rtbf.evidence.canonical import canonical_bytes
 from rtbf.evidence.ledger import event_leaf, leaf_hash, verify_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -23,9 +25,15 @@ def chain(length: int) -> list[bytes]:
         previous = leaves[-1] if leaves else None
         leaves.append(
             event_leaf(
-                idx=number, log="rtbf/test", ticket="tkt_1", previous=previous, event_type="plan.frozen", actor_id="act_1",
-                data={"attempt": number}, now=NOW,
-            )  # fmt: skip
+                idx=number,
+                log="rtbf/test",
+                ticket="tkt_1",
+                previous=previous,
+                event_type="plan.frozen",
+                actor_id="act_1",
+                data={"attempt": number},
+                now=NOW,
+            )
         )
     return leaves
 

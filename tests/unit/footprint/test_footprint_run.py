@@ -37,7 +37,9 @@ def corpus(path: Path, name: str, *answers: str) -> CorpusEntry:
 
 def model(name: str, *versions: CorpusEntry) -> Model:
     trained = tuple(
-        TrainedOn(corpus=entry.version.name, version=entry.version.digest, records=entry.version.records, excluded=(), confidence="recorded")
+        TrainedOn(
+            corpus=entry.version.name, version=entry.version.digest, records=entry.version.records, excluded=(), confidence="recorded"
+        )
         for entry in versions
     )
     return Model(

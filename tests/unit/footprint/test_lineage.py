@@ -33,7 +33,9 @@ def hit(record_id: str, version: str = V1, corpus: str = "people") -> Hit:
     return Hit(corpus=corpus, version=version, record_id=record_id, matched=((1, "name", 1),))
 
 
-def reached(*models: tuple[Model, str], hits: tuple[Hit, ...] = (hit("s:1"), hit("s:2")), scope: tuple[str, ...] = ()) -> list[ModelReached]:
+def reached(
+    *models: tuple[Model, str], hits: tuple[Hit, ...] = (hit("s:1"), hit("s:2")), scope: tuple[str, ...] = ()
+) -> list[ModelReached]:
     return list(models_reached(hits, models, scope, {V1, V2}).reached)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rtbf.errors import ModelFolderRefused
 from rtbf.lm.folder import admit_model_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 ROWS = 8
 
@@ -87,7 +89,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a config of another vocabulary": (lambda f: write_json(f / "config.json", config(vocab_size=9)), "an embedding of 8 rows"),
     "weights without embedding or vocab_size": (
-        lambda f: (write_json(f / "config.json", {"architectures": ["XForCausalLM"]}), (f / "model.safetensors").write_bytes(safetensors({"w": [2]}))),
+        lambda f: (
+            write_json(f / "config.json", {"architectures": ["XForCausalLM"]}),
+            (f / "model.safetensors").write_bytes(safetensors({"w": [2]})),
+        ),
         "cannot be told",
     ),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no model.safetensors"),
@@ -100,7 +105,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a header that is no JSON": (lambda f: (f / "model.safetensors").write_bytes(raw_header(b"{]")), "unreadable header"),
     "a header that is a list": (lambda f: (f / "model.safetensors").write_bytes(raw_header([])), "unreadable header"),
     "a header that nests without end": (lambda f: (f / "model.safetensors").write_bytes(raw_header(b"[" * 10_000)), "unreadable header"),
-    "a tensor without offsets": (lambda f: (f / "model.safetensors").write_bytes(raw_header({"w": {"dtype": "F32", "shape": [1]}})), "unreadable"),
+    "a tensor without offsets": (
+        lambda f: (f / "model.safetensors").write_bytes(raw_header({"w": {"dtype": "F32", "shape": [1]}})), "unreadable header",
+    ),
     "a shape that does not fit its bytes": (
         lambda f: (f / "model.safetensors").write_bytes(
             raw_header({"w": {"dtype": "F32", "shape": [3], "data_offsets": [0, 4]}}, bytes(4))
@@ -133,7 +140,17 @@ def test_a_folder_that_is_not_whole_or_not_safe_is_refused_by_name(folder: Path,
 
 @pytest.mark.parametrize(
     "name",
-    ["pytorch_model.bin", "training_args.bin", "model.pt", "x.PTH", "m.ckpt", "a.pkl", "tf_model.h5", "flax_model.msgpack", "sub/optimizer.pt"],
+    [
+        "pytorch_model.bin",
+        "training_args.bin",
+        "model.pt",
+        "x.PTH",
+        "m.ckpt",
+        "a.pkl",
+        "tf_model.h5",
+        "flax_model.msgpack",
+        "sub/optimizer.pt",
+    ],
 )
 def test_pickled_weights_are_refused_even_beside_safe_ones(folder: Path, name: str) -> None:
     (folder / name).parent.mkdir(exist_ok=True)

@@ -60,7 +60,9 @@ def test_an_international_domain_has_two_spellings() -> None:
 
 
 def test_a_number_is_taken_apart_with_its_trunk_digit() -> None:
-    british, american, none = (national_number(value, region) for value, region in (("020 7946 0958", "GB"), ("2025550142", "US"), ("?", "US")))
+    british, american, none = (
+        national_number(value, region) for value, region in (("020 7946 0958", "GB"), ("2025550142", "US"), ("?", "US"))
+    )
 
     assert (british.country, british.trunk, british.national) == ("44", "0", "2079460958")
     assert (american.country, american.trunk, american.national) == ("1", "1", "2025550142")

@@ -6,14 +6,16 @@ import copy
 import json
 import logging
 import pickle
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rtbf.evidence.canonical import canonical_bytes
 from rtbf.vault.identifier import OpenIdentifier
 from rtbf.vault.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CANARY = "ines.canary@example.org"
 
