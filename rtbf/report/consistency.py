@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rtbf.verify.record import Interval, ProbeResult
 
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
-_PROBABILITY = re.compile(r"(0|1|[01]\.[0-9]{1,30}|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,3})")
+_PROBABILITY = re.compile(r"(0|1|0\.[0-9]{1,30}|1\.0{1,30}|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,3})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

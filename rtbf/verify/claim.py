@@ -35,6 +35,7 @@ CODE_MEANINGS = {
     "NOT_MEASURED": "the class needs this probe and it was called not applicable",
     "FEW_RECORDS": "fewer records than equivalence of a single ticket needs",
     "UNCHANGED": "the weights were not changed",
+    "MERGED": "the adapter is part of the weights, so there is none to switch off",
     "NO_CLASS": "no class was asked for that a result could earn",
     "PROBE_ERROR": "the probe stopped with an error",
     "NUMERIC": "the numbers were not finite or not repeatable enough",

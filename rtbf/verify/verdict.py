@@ -114,7 +114,9 @@ class _Numbers:
 def _require_sound(probes: Sequence[ProbeResult], class_requested: str, artefact_kind: str) -> None:
     ids = [probe.probe_id for probe in probes]
     known = frozenset().union(*REQUIRED.values())
-    misnamed = [p.probe_id for p in probes if p.probe_id in known and p.family != _FAMILY_BY_LETTER[p.probe_id[0]]]
+    # "F2.em" is a second score of F2 and belongs where F2 belongs.
+    base = {probe_id: probe_id.partition(".")[0] for probe_id in ids}
+    misnamed = [p.probe_id for p in probes if base[p.probe_id] in known and p.family != _FAMILY_BY_LETTER[p.probe_id[0]]]
     has_known_words = class_requested in _STRENGTH and artefact_kind in CAP_BY_ARTEFACT
     if len(set(ids)) != len(ids) or misnamed or not has_known_words:
         raise RecordBroken(

@@ -192,7 +192,7 @@ def _charts(said: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return one group of charts per family, in the order forget, recovery, utility; families without probes are left out."""
     groups = []
     for family, title in FAMILIES.items():
-        charts = [{"title": _named(probe["probe_id"], probe["name"]), **probe_chart(probe)} for probe in _of_family(said, family)]
+        charts = [{"title": f"{probe['probe_id']}  {_title(probe)}", **probe_chart(probe)} for probe in _of_family(said, family)]
         if charts:
             groups.append({"title": title, "is_utility": family == "utility", "charts": charts})
     return groups
@@ -208,8 +208,8 @@ def _probes(said: Mapping[str, Any]) -> list[list[str]]:
             rows.append(
                 [
                     probe["probe_id"],
-                    PROBES.get(probe["probe_id"], (probe["name"], ""))[0],
-                    PROBES.get(probe["probe_id"], ("", probe["name"]))[1],
+                    _title(probe),
+                    _question(probe),
                     f"{probe['n_records']} / {probe['n_items']}",
                     shown(probe["before"]),
                     shown(probe["after"]),
@@ -258,8 +258,15 @@ def _codes(said: Mapping[str, Any]) -> list[list[str]]:
     return [[code, CODE_MEANINGS[code]] for code in CODE_MEANINGS if code in used]
 
 
-def _named(probe_id: str, fallback: str = "") -> str:
-    return f"{probe_id}  {PROBES[probe_id][0]}" if probe_id in PROBES else f"{probe_id}  {fallback}"
+def _title(probe: Mapping[str, Any]) -> str:
+    """Return the protocol's plain title of a probe, or the readable form of its own name when it has none."""
+    known = PROBES.get(probe["probe_id"])
+    return probe["name"].replace("_", " ").capitalize() if known is None else known[0]
+
+
+def _question(probe: Mapping[str, Any]) -> str:
+    """Return what the probe asks; a second score such as "F2.em" asks what "F2" asks."""
+    return PROBES.get(probe["probe_id"].partition(".")[0], ("", ""))[1]
 
 
 def _moment(text: str) -> str:

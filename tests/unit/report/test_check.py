@@ -312,8 +312,8 @@ def _ask_weaker(statement: Any) -> None:
     "lie",
     [
         _flip_verdict, _praise, _widen_margin, _drop_probe, _leak, _narrow_level, _approve_own_plan, _only_reject, _hide_limits,
-        _hide_untested, _hide_residuals, _swap_file, _leave_folder, _repeat_file, _measure_others, _leave_out_control, _not_a_number, _impossible_p,
-        _extra_field, _missing_field, _wrong_type, _number_as_truth, _ask_weaker,
+        _hide_untested, _hide_residuals, _swap_file, _leave_folder, _repeat_file, _measure_others, _leave_out_control, _not_a_number,
+        _impossible_p, _extra_field, _missing_field, _wrong_type, _number_as_truth, _ask_weaker,
     ],
 )  # fmt: skip
 def test_a_lie_signed_with_the_right_key_is_refused(lie: Any, good_trust: bytes) -> None:
