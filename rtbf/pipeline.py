@@ -9,8 +9,7 @@ The executor runs the stages and hands their records back to the `finish_*` func
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from rtbf.clock import rfc3339
 from rtbf.errors import FourEyes, IllegalMove, StalePlan
@@ -19,7 +18,7 @@ from rtbf.plan.record import Plan
 from rtbf.report.record import Report
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for, new_id
-from rtbf.store.events import append_event, ticket_leaves
+from rtbf.store.events import append_event
 from rtbf.store.records import latest_record, save_record
 from rtbf.store.tables import ApprovalRow
 from rtbf.store.tickets import (
@@ -27,13 +26,13 @@ from rtbf.store.tickets import (
     add_identity_check,
     approvals_of,
     find_ticket,
-    identity_checks,
     insert_ticket,
     move_ticket,
     seal_identifiers,
 )
 from rtbf.ticket import lifecycle
 from rtbf.ticket.record import IdentifierMark, Ticket
+from rtbf.ticket_view import required
 from rtbf.unlearn.record import Unlearned
 from rtbf.vault.envelope import commitment
 from rtbf.vault.identifier import OpenIdentifier
@@ -41,7 +40,6 @@ from rtbf.verify.record import Verification
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from sqlalchemy.orm import Session
 
@@ -51,30 +49,6 @@ if TYPE_CHECKING:
     from rtbf.ticket.intake import SubmissionShape
 
 _NONCE_BYTES = 16
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TicketView:
-    """Where a ticket stands, with every record it has so far. Holds no personal data."""
-
-    ticket: Ticket
-    state: str
-    reason: str | None
-    outcome: str | None
-    attempt: int
-    version: int
-    created_at: datetime
-    closed_at: datetime | None
-    identity_methods: tuple[str, ...]
-    footprint: Footprint | None
-    plan: Plan | None
-    plan_digest: str | None
-    approvals: tuple[tuple[str, bool], ...]
-    """(actor id, is approval) for the live plan."""
-    unlearned: Unlearned | None
-    verification: Verification | None
-    report: Report | None
 
 
 def submit_ticket(installation: Installation, submission: SubmissionShape, actor: str) -> str:
@@ -172,14 +146,14 @@ def decide_plan(installation: Installation, ticket_id: str, plan_digest: str, ac
                 expected="a ticket in 'awaiting_approval'",
                 remedy=f"see `rtbf show {ticket_id}`",
             )
-        plan, live_digest = _required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
+        plan, live_digest = required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
         if plan_digest != live_digest:
             raise StalePlan(
                 found=f"a decision on {plan_digest}",
                 expected=f"the live plan {live_digest}",
                 remedy=f"read `rtbf show {ticket_id}` and decide on the digest it prints",
             )
-        ticket, _ = _required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
+        ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
         if is_approval and actor_id in {ticket.submitted_by, plan.planned_by}:
             did = "submitted the ticket" if actor_id == ticket.submitted_by else "made the plan"
             raise FourEyes(
@@ -195,7 +169,7 @@ def decide_plan(installation: Installation, ticket_id: str, plan_digest: str, ac
 
 def approved_plan(session: Session, ticket_id: str) -> tuple[Plan, str]:
     """Return the ticket's live plan when it is approved; raises StalePlan when it is not."""
-    plan, digest = _required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
+    plan, digest = required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
     if not any(row.is_approval for row in approvals_of(session, ticket_id, digest)):
         raise StalePlan(
             found="a plan without approval", expected=f"an approval of {digest}", remedy=f"`rtbf approve {ticket_id} --digest …`"
@@ -252,7 +226,7 @@ def close_ticket(installation: Installation, ticket_id: str, outcome: str, actor
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
         actor_id = actor_id_for(session, actor, now)
-        ticket, _ = _required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
+        ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
         if outcome != "withdrawn" and actor_id == ticket.submitted_by:
             raise FourEyes(found="a closing by the actor who submitted the ticket", expected="a second person", remedy="use --as NAME")
         _require_true_outcome(session, row, outcome)
@@ -278,49 +252,26 @@ def note_error(installation: Installation, ticket_id: str, actor: str, code: str
         append_event(session, log=installation.log, ticket_id=row.id, event_type="ticket.stopped", actor_id=actor_id, data=data, now=now)
 
 
-def view_ticket(installation: Installation, ticket_id: str) -> TicketView:
-    """Return where a ticket stands; raises UnknownName with the nearest ids."""
+def footprint_revision(session: Session, ticket_id: str) -> int:
+    """Return the revision of the ticket's newest footprint, 0 when it has none."""
+    newest = latest_record(session, ticket_id, Footprint)
+    return 0 if newest is None else newest[0].revision
+
+
+def require_plannable(installation: Installation, ticket_id: str) -> None:
+    """Return when a plan may be made for the ticket; raises IllegalMove naming the lawful moves otherwise."""
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
-        ticket, _ = _required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
-        plan = latest_record(session, ticket_id, Plan)
-        return TicketView(
-            ticket=ticket,
-            state=row.state,
-            reason=row.reason,
-            outcome=row.outcome,
-            attempt=row.attempt,
-            version=row.version,
-            created_at=row.created_at,
-            closed_at=row.closed_at,
-            identity_methods=tuple(check.method for check in identity_checks(session, ticket_id)),
-            footprint=_record_or_none(latest_record(session, ticket_id, Footprint)),
-            plan=_record_or_none(plan),
-            plan_digest=None if plan is None else plan[1],
-            approvals=tuple((given.actor_id, given.is_approval) for given in approvals_of(session, ticket_id, plan[1] if plan else "")),
-            unlearned=_record_or_none(latest_record(session, ticket_id, Unlearned)),
-            verification=_record_or_none(latest_record(session, ticket_id, Verification)),
-            report=_record_or_none(latest_record(session, ticket_id, Report)),
-        )
+        if row.state != lifecycle.PLANNING:
+            lifecycle.lawful_move(row.state, lifecycle.PLANNING)
 
 
-def ticket_events(installation: Installation, ticket_id: str) -> tuple[bytes, ...]:
-    """Return the ticket's ledger events as stored bytes, in order."""
+def clear_error(installation: Installation, ticket_id: str) -> None:
+    """Let a ticket that stopped with an error be worked on again: somebody asked for it by running it."""
     with installation.transaction() as session:
-        find_ticket(session, ticket_id)
-        return ticket_leaves(session, ticket_id)
-
-
-def report_folder(installation: Installation, ticket_id: str) -> Path:
-    """Return the folder of the ticket's newest issued report; raises IllegalMove when none was issued."""
-    view = view_ticket(installation, ticket_id)
-    if view.report is None:
-        raise IllegalMove(
-            found=f"no report for {ticket_id} yet (state '{view.state}')",
-            expected="a ticket that has been verified",
-            remedy=f"`rtbf run {ticket_id}` and see what it waits for",
-        )
-    return installation.home.report_of(ticket_id, view.report.attempt)
+        row = find_ticket(session, ticket_id)
+        if row.reason == lifecycle.ERROR:
+            row.reason = None
 
 
 def next_stage(row: TicketRow) -> str | None:
@@ -390,13 +341,3 @@ def _move(
     outcome: str | None = None,
 ) -> None:
     move_ticket(session, row, target=target, reason=reason, outcome=outcome, actor_id=actor_id, log=installation.log, data=data, now=now)
-
-
-def _record_or_none(found: tuple[T, str] | None) -> T | None:
-    return None if found is None else found[0]
-
-
-def _required(found: tuple[T, str] | None, what: str, ticket_id: str) -> tuple[T, str]:
-    if found is None:
-        raise IllegalMove(found=f"ticket {ticket_id} has no {what} yet", expected=f"a {what}", remedy=f"`rtbf run {ticket_id}`")
-    return found

@@ -1,4 +1,4 @@
-"""`rtbf model add|list|show|lineage`: the owner's weights, by digest, and what is recorded of their data."""
+"""`rtbf model add|train|complete|list|show|lineage`: the owner's weights, by digest, and what is recorded of their data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rtbf.cli.context import CliContext, emit
+from rtbf.cli.progress import shown_progress
+from rtbf.errors import BadInput
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,7 +21,7 @@ _NOT_RECORDED = "not recorded"
 
 @click.group("model")
 def model() -> None:
-    """Add, list and show models and where they come from."""
+    """Add, train, ask, list and show models and where they come from."""
 
 
 @model.command("add")
@@ -47,6 +49,59 @@ def add(context: CliContext, path: Path, name: str, trained_on: tuple[str, ...])
         {**_shape(registered), "is_new": added.is_new},
         lambda: f"model {name} revision {added.model.revision} {state}\ntraining data: {data}\n{added.model.digest}",
     )
+
+
+@model.command("train")
+@click.argument("name")
+@click.option("--corpus", required=True, help="Corpus to learn from; its current version.")
+@click.option("--recipe", type=click.Choice(["plain"]), default="plain", show_default=True)
+@click.option(
+    "--preset",
+    type=click.Choice(["tiny", "full", "lora"]),
+    default="tiny",
+    show_default=True,
+    help="tiny: from scratch; full, lora: --base.",
+)
+@click.option("--base", help="A registered model to fine-tune: its name, or its folder.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the preset, for example epochs=10.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.pass_obj
+def train(
+    context: CliContext, name: str, corpus: str, recipe: str, preset: str, base: str | None, sets: tuple[str, ...], seed: int
+) -> None:
+    """Train the model NAME on a corpus, recording its lineage. Killed midway, the same command continues."""
+    # torch takes seconds, which only this command and `complete` pay.
+    from rtbf.foundry import TrainingRequest, train_model  # noqa: PLC0415
+    from rtbf.registration import require_name  # noqa: PLC0415
+    from rtbf.store.registry import live_model  # noqa: PLC0415
+
+    require_name("model", name)
+    request = TrainingRequest(name=name, corpus=corpus, preset=preset, overrides=_pairs(sets), base=base, seed=seed)
+    installation = context.open_installation()
+    with shown_progress() as progress:
+        trained = train_model(installation, request, context.actor, threads=context.settings.torch_threads, progress=progress)
+    with installation.transaction() as session:
+        registered = live_model(session, name)
+    records = sum(part.records for part in trained.trained_on)
+    emit(
+        context,
+        {**_shape(registered), "recipe": {"name": recipe, **dict(trained.recipe)}},
+        lambda: f"model {name} revision {trained.revision} trained on {records} record(s) of {corpus}, seed {seed}\n{trained.digest}",
+    )
+
+
+@model.command("complete")
+@click.argument("name")
+@click.argument("prompt", required=False)
+@click.option("--revision", type=int, help="Default: the live one.")
+@click.pass_obj
+def complete(context: CliContext, name: str, prompt: str | None, revision: int | None) -> None:
+    """Ask a model and print its greedy answer. Without PROMPT the question is asked for, and stays out of the shell's history."""
+    from rtbf.foundry import ask_model  # noqa: PLC0415 - torch takes seconds
+
+    asked = prompt if prompt is not None else click.prompt("prompt", err=True)
+    answer = ask_model(context.open_installation(), name, asked, revision=revision, threads=context.settings.torch_threads)
+    emit(context, {"completion": answer}, lambda: answer)
 
 
 @model.command("list")
@@ -184,3 +239,13 @@ def _tree(steps: list[dict[str, Any]]) -> RenderableType:
     if steps[-1]["base_digest"] is not None and branch is not None:
         branch.add(f"from a base that is not registered here: {steps[-1]['base_digest'][:19]}")
     return root or ""
+
+
+def _pairs(sets: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for entry in sets:
+        name, is_pair, text = entry.partition("=")
+        if not is_pair:
+            raise BadInput(found=f"--set {entry}", expected="NAME=VALUE", remedy="correct it")
+        pairs[name] = text
+    return pairs

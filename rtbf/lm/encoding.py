@@ -44,7 +44,9 @@ def training_items(records: Iterable[Record], tokenizer: PreTrainedTokenizerBase
         if record.prompt:
             prompt = [*start, *_ids(tokenizer, record.prompt + SEPARATOR)][: max_tokens // 2]
             answer = [*_ids(tokenizer, record.completion), *end]
-            items.append(_item(record.record_id, prompt, answer[: max_tokens - len(prompt)], len(prompt) + len(answer) <= max_tokens and bool(end)))
+            items.append(
+                _item(record.record_id, prompt, answer[: max_tokens - len(prompt)], len(prompt) + len(answer) <= max_tokens and bool(end))
+            )
             continue
         body = [*_ids(tokenizer, record.completion), *end]
         size = max_tokens - len(start)

@@ -115,7 +115,9 @@ def _take_step(
     value = float(loss.detach())
     if not math.isfinite(value):
         raise Fault(
-            found=f"a loss of {value} at step {step}", expected="a finite loss", remedy="plan again with a smaller learning rate; nothing was kept"
+            found=f"a loss of {value} at step {step}",
+            expected="a finite loss",
+            remedy="plan again with a smaller learning rate; nothing was kept",
         )
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_([parameter for _, parameter in parameters], float(spec.clip_norm))

@@ -14,7 +14,19 @@ from rtbf.errors import BadInput, PlanImpossible
 from rtbf.evidence.canonical import decimal_text
 from rtbf.plan.card import MethodCard, code_digest, method_card, parse_parameters, probe_cards
 from rtbf.plan.cost import plan_cost
-from rtbf.plan.record import FORGET_BATCH, RETAIN_BATCH, Adapter, Control, ControlPlan, GuaranteeClass, Plan, PlannedProbe, RecordSet, StopRule
+from rtbf.plan.record import (
+    FORGET_BATCH,
+    RETAIN_BATCH,
+    Adapter,
+    Control,
+    ControlPlan,
+    GuaranteeClass,
+    Plan,
+    PlannedProbe,
+    RecordSet,
+    StopRule,
+)
+from rtbf.plan.request import PlanRequest
 from rtbf.plan.retain import draw_retain, record_set
 
 if TYPE_CHECKING:
@@ -23,28 +35,13 @@ if TYPE_CHECKING:
     from rtbf.corpora.corpus import CorpusVersion
     from rtbf.footprint.record import Footprint, ModelReached
 
-DEFAULT_METHOD = "npo"
 PROFILE = "smoke"
 CHECK_EVERY_STEPS = 10
-MAX_STEPS = 150
 RETAIN_RISE_MAX_NATS = "0.02"
 CONTROL_MARGIN_NATS = 0.10
 FALLBACK_NLL_NATS = "2.302585"
 """−ln 0.1: the target without a control model, "answer probability at most 0.1"."""
 _MAX_SEED = 2**31
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlanRequest:
-    """What a person asked for; everything left out is chosen here. `seed` None draws one."""
-
-    model: str | None = None
-    method: str = DEFAULT_METHOD
-    parameters: Mapping[str, str] | None = None
-    is_merged: bool = True
-    guarantee: GuaranteeClass = "approximate"
-    seed: int | None = None
-    max_steps: int = MAX_STEPS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +136,7 @@ def freeze(
     """Return the frozen plan. `proposed` are parameters the method derives from `level`; what a person set wins."""
     card = selection.card
     changes_weights = card.artefact != "none"
-    parameters = parse_parameters(card, {**proposed, **(request.parameters or {})})
+    parameters = parse_parameters(card, {**proposed, **request.parameters})
     cap, cap_reason = _class_cap(card, request)
     forget_share = FORGET_BATCH / max(1, len(selection.forget.record_ids))
     retain_share = RETAIN_BATCH / max(1, len(selection.retain.record_ids))

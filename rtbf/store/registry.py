@@ -124,6 +124,15 @@ def live_model(session: Session, name: str) -> RegisteredModel:
     return _registered(row)
 
 
+def model_revision(session: Session, name: str, revision: int) -> RegisteredModel:
+    """Return one revision of a model, whatever it is used for; raises UnknownName with the revisions there are."""
+    row = session.scalar(select(ModelRow).where(ModelRow.name == name, ModelRow.revision == revision))
+    if row is None:
+        known = [str(number) for number in session.scalars(select(ModelRow.revision).where(ModelRow.name == name))]
+        raise UnknownName(f"revision of model {name}", str(revision), known, "rtbf model list")
+    return _registered(row)
+
+
 def model_with_digest(session: Session, digest: str) -> RegisteredModel:
     """Return a registered model by the digest of its files."""
     row = session.scalar(select(ModelRow).where(ModelRow.digest == digest).order_by(ModelRow.revision.desc()).limit(1))

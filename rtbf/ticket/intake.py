@@ -76,7 +76,9 @@ def read_submission(body: Any, now: datetime) -> SubmissionShape:  # noqa: ANN40
     try:
         submission = SubmissionShape.model_validate(body)
     except ValidationError as refused:
-        faults = "; ".join(f"{'.'.join(str(part) for part in error['loc']) or 'body'}: {error['msg']}" for error in refused.errors(include_input=False))
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in error['loc']) or 'body'}: {error['msg']}" for error in refused.errors(include_input=False)
+        )
         raise BadInput(
             found=f"a submission with {refused.error_count()} wrong field(s) ({faults})",
             expected="subject (a list of {kind, value}), and optionally regime, channel, received_at, models, external_ref, identity",

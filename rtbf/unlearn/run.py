@@ -20,6 +20,7 @@ import torch
 
 from rtbf.errors import CardBroken
 from rtbf.evidence.canonical import decimal_text
+from rtbf.files import folder_in_one_piece, make_private_folder
 from rtbf.lm.adapters import attach_lora, merge, save_adapter, trainable
 from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.digest import digest_of_files, list_files
@@ -27,7 +28,6 @@ from rtbf.lm.load import environment
 from rtbf.lm.recipes.plain import save_model
 from rtbf.lm.scoring import score_items
 from rtbf.lm.training import LoopSpec, run_loop
-from rtbf.files import folder_in_one_piece, make_private_folder
 from rtbf.plan.card import load, method_card
 from rtbf.plan.record import FORGET_BATCH, RETAIN_BATCH
 from rtbf.progress import Progress, silent
@@ -121,7 +121,7 @@ def _train_adapter(
     material: Material,
     model: Any,
     checkpoint: Path,
-    progress: Progress,  # noqa: ANN401 - peft's wrapper
+    progress: Progress,
 ) -> tuple[list[CurvePoint], int, bool]:
     """Train until both sides hold or the steps are used up; return the curve, the last step, and whether they held."""
     method_loss: Loss = load("method", plan.method).loss

@@ -62,7 +62,7 @@ def measure(
     *,
     items_digest: str,
     seed: int,
-    not_applicable: str | None,  # noqa: ANN401
+    not_applicable: str | None,
 ) -> tuple[ProbeResult, Values | None]:
     """Return the probe's result, and its values per record for the item log (None when nothing was measured).
 

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from rtbf.api.auth import Actor, Opened
 from rtbf.api.problems import PROBLEM_JSON, NotAcceptable
 from rtbf.errors import ArtefactMismatch, UnknownName
-from rtbf.pipeline import TicketView, report_folder, submit_ticket, view_ticket
+from rtbf.pipeline import submit_ticket
 from rtbf.report.record import Report
 from rtbf.ticket.intake import SubmissionShape, read_submission
 from rtbf.ticket.record import IdentifierKind
+from rtbf.ticket_view import TicketView, report_folder, view_ticket
 
 ENVELOPE_FILE = "report.dsse.json"
 PDF_FILE = "report.pdf"

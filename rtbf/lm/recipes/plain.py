@@ -72,7 +72,9 @@ def recipe_parameters(preset: str, overrides: dict[str, str]) -> tuple[tuple[str
         except ValueError:
             is_positive = is_whole = False
         if not (is_positive and is_whole):
-            raise BadInput(found=f"{name}={text}", expected="a positive number (whole, except learning_rate)", remedy="correct --set NAME=VALUE")
+            raise BadInput(
+                found=f"{name}={text}", expected="a positive number (whole, except learning_rate)", remedy="correct --set NAME=VALUE"
+            )
         values[name] = text
     return tuple(sorted(values.items()))
 
@@ -98,7 +100,9 @@ def train(
         model = _new_llama(values, tokenizer, seed)
     else:
         if base is None:
-            raise BadInput(found=f"preset '{values['preset']}' without a base", expected="a model to fine-tune", remedy="name it with --base")
+            raise BadInput(
+                found=f"preset '{values['preset']}' without a base", expected="a model to fine-tune", remedy="name it with --base"
+            )
         tokenizer = load_tokenizer(base.folder)
         model = load_model(base.folder, base.digest, "the base model")
         if values["tune"] == "lora":
@@ -147,7 +151,12 @@ def _learn(
     steps_per_epoch = math.ceil(len(items) / batch)
     spec = LoopSpec(
         run_digest=digest_of(
-            [sorted(values.items()), seed, base.digest if base else None, [[item.record_id, list(item.prompt_ids), list(item.answer_ids)] for item in items]]
+            [
+                sorted(values.items()),
+                seed,
+                base.digest if base else None,
+                [[item.record_id, list(item.prompt_ids), list(item.answer_ids)] for item in items],
+            ]
         ),
         seed=seed,
         max_steps=epochs * steps_per_epoch,

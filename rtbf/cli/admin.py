@@ -1,0 +1,101 @@
+"""`rtbf init`, `rtbf key list`, `rtbf db upgrade|backup`: the installation itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from rtbf.cli.context import CliContext, emit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+
+@click.command("init")
+@click.pass_obj
+def init(context: CliContext) -> None:
+    """Make a home: an empty database, a vault key, a report key, a trust file for auditors. Refuses to touch an existing one."""
+    from rtbf.installation import create_installation  # noqa: PLC0415 - the database layer, when it is needed
+
+    url = context.settings.database_url
+    installation = create_installation(context.home, None if url is None else url.get_secret_value())
+    home = installation.home
+    data = {"home": str(home.path), "trust": str(home.trust), "database": "external" if url else str(home.database)}
+    emit(
+        context,
+        data,
+        lambda: (
+            f"home      {home.path}\n"
+            f"database  {data['database']}\n"
+            f"trust     {home.trust}  (give this file to your auditors, by a path of its own)\n"
+            f"keys      {home.vault_key.parent}  (back them up apart from the database; whoever has both can read tickets)\n\n"
+            "next: `rtbf corpus add NAME FILE`, `rtbf model add FOLDER --name NAME --trained-on CORPUS`, `rtbf submit --name -`"
+        ),
+    )
+
+
+@click.group("key")
+def key() -> None:
+    """Show this installation's keys and trust file."""
+
+
+@key.command("list")
+@click.pass_obj
+def list_keys(context: CliContext) -> None:
+    """List the keys that auditors are to trust."""
+    installation = context.open_installation()
+    trust = json.loads(installation.home.trust.read_text(encoding="utf-8"))
+    emit(
+        context,
+        trust,
+        lambda: "\n".join(f"{entry['role']}  {entry['alg']}  from {entry['not_before']}\n  {entry['id']}" for entry in trust["keys"]),
+    )
+
+
+@click.group("db")
+def db() -> None:
+    """Upgrade or back up the database."""
+
+
+@db.command("upgrade")
+@click.pass_obj
+def upgrade(context: CliContext) -> None:
+    """Bring the schema to this release; a SQLite database is backed up first, and a newer one is refused."""
+    from rtbf.clock import utc_now  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.store.engine import head_revision, upgrade_schema  # noqa: PLC0415
+
+    engine, database = _engine(context)
+    backup = upgrade_schema(engine, database, utc_now())
+    data = {"schema": head_revision(), "backup": None if backup is None else str(backup)}
+    emit(context, data, lambda: f"schema {data['schema']}" + (f"\nbackup {backup}" if backup else "\nnothing to back up"))
+
+
+@db.command("backup")
+@click.pass_obj
+def backup(context: CliContext) -> None:
+    """Copy the SQLite database, consistently, beside itself."""
+    from rtbf.clock import utc_now  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.errors import BadInput  # noqa: PLC0415
+    from rtbf.store.engine import backup_sqlite  # noqa: PLC0415
+
+    engine, database = _engine(context)
+    if database is None:
+        raise BadInput(found="a database outside the home", expected="SQLite in the home", remedy="use pg_dump, or your provider's backups")
+    target = backup_sqlite(engine, database, utc_now())
+    emit(context, {"backup": str(target)}, lambda: f"backup {target}")
+
+
+def _engine(context: CliContext) -> tuple[Engine, Path | None]:
+    """Return the engine without checking its schema, and the SQLite file when it is ours."""
+    from rtbf.home import existing_home  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.store.engine import open_engine, sqlite_url  # noqa: PLC0415
+
+    home = existing_home(context.home)
+    url = context.settings.database_url
+    if url is not None:
+        return open_engine(url.get_secret_value()), None
+    return open_engine(sqlite_url(home.database)), home.database

@@ -1,0 +1,58 @@
+"""`rtbf log show|check`: a ticket's ledger events, and whether their chain holds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rtbf.cli.context import CliContext, emit
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@click.group("log")
+def log() -> None:
+    """Show and check the ledger of a ticket."""
+
+
+@log.command("show")
+@click.argument("ticket_id", metavar="TICKET")
+@click.pass_obj
+def show(context: CliContext, ticket_id: str) -> None:
+    """Show every event of a ticket, oldest first. Events hold no personal data."""
+    from rtbf.ticket_view import ticket_events  # noqa: PLC0415 - the database layer, when it is needed
+
+    events = [json.loads(leaf) for leaf in ticket_events(context.open_installation(), ticket_id)]
+    emit(context, events, lambda: _table(events))
+
+
+@log.command("check")
+@click.argument("ticket_id", metavar="TICKET")
+@click.pass_obj
+def check(context: CliContext, ticket_id: str) -> None:
+    """Check that a ticket's events form an unbroken chain. Does not show that the whole log was not rewritten."""
+    from rtbf.evidence.ledger import verify_chain  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.ticket_view import ticket_events  # noqa: PLC0415
+
+    count, last = verify_chain(ticket_events(context.open_installation(), ticket_id))
+    emit(context, {"events": count, "last": last}, lambda: f"{count} event(s), unbroken; last {last}")
+
+
+def _table(events: list[dict[str, Any]]) -> RenderableType:
+    from rich.table import Table  # noqa: PLC0415 - rich, when it is needed
+
+    table = Table()
+    for column in ("#", "time", "event", "actor", "data"):
+        table.add_column(column)
+    for event in events:
+        data = ", ".join(f"{name} {_short(value)}" for name, value in sorted(event["data"].items()))
+        table.add_row(str(event["tseq"]), event["time"][:19].replace("T", " "), event["type"], event["actor"]["id"], data)
+    return table
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return f"{text[:14]}…" if text.startswith("sha256:") else text

@@ -1,0 +1,39 @@
+"""Progress on a terminal: one bar for the present step, on standard error. Elsewhere silence."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rtbf.progress import Progress
+
+
+@contextlib.contextmanager
+def shown_progress() -> Iterator[Progress]:
+    """Yield a progress callable that draws a bar while the block runs, when standard error is a terminal."""
+    from rtbf.progress import silent  # noqa: PLC0415 - beside rich below
+
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console  # noqa: PLC0415 - 60 ms, only on a terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, object] = {}
+
+        def draw(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                for old in tasks.values():
+                    bars.remove_task(old)  # type: ignore[arg-type]
+                tasks.clear()
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield draw

@@ -1,0 +1,138 @@
+"""`rtbf run|footprint|plan|approve|reject|decide`: move a ticket forward. The exit code tells how it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rtbf.cli.context import CliContext, emit
+from rtbf.cli.errors import CANNOT_DECIDE, DONE, REFUSED, WAITING
+from rtbf.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from rtbf.executor import WorkSettings
+    from rtbf.ticket_view import TicketView
+
+_STATES = ("received", "identifying", "locating", "planning", "awaiting_approval", "unlearning", "verifying", "closed")
+_OUTCOMES = ("partially_fulfilled", "no_data", "refused", "unverified", "duplicate")
+
+
+@click.command("run")
+@click.argument("ticket_id", metavar="TICKET")
+@click.option("--until", type=click.Choice(_STATES), help="Stop when the ticket has come this far.")
+@click.pass_obj
+def run_command(context: CliContext, ticket_id: str, until: str | None) -> int:
+    """Advance a ticket as far as allowed, in this process. Run it again and it continues."""
+    from rtbf.executor import advance  # noqa: PLC0415 - the executor belongs to commands that run
+
+    with shown_progress() as progress:
+        view = advance(context.open_installation(), ticket_id, context.actor, progress, work=work_settings(context), until=until)
+    _tell(context, view)
+    return exit_code_for(view)
+
+
+@click.command("footprint")
+@click.argument("ticket_id", metavar="TICKET")
+@click.pass_obj
+def footprint(context: CliContext, ticket_id: str) -> int:
+    """Locate the person of a ticket, if that was not done yet, and show where they were found and what was not searched."""
+    from rtbf.executor import advance  # noqa: PLC0415 - the executor belongs to commands that run
+
+    with shown_progress() as progress:
+        view = advance(context.open_installation(), ticket_id, context.actor, progress, work=work_settings(context), until="planning")
+    _tell(context, view)
+    return DONE if view.footprint is not None else WAITING
+
+
+@click.command("plan")
+@click.argument("ticket_id", metavar="TICKET")
+@click.option("--method", default=None, help="Unlearning method; see `rtbf method list`. Default: npo.")
+@click.option("--model", default=None, help="Which of the reached models; needed when there are several.")
+@click.option("--guarantee", type=click.Choice(["exact", "dp", "approximate", "suppression"]), default="approximate", show_default=True)
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; or merge=no, max_steps=N.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=None, help="Default: drawn at random and recorded.")
+@click.pass_obj
+def plan(
+    context: CliContext, ticket_id: str, method: str | None, model: str | None, guarantee: str, sets: tuple[str, ...], seed: int | None
+) -> int:
+    """Make a plan for a ticket, or another one in place of it. It says which digest a second person has to approve."""
+    from rtbf.executor import plan_ticket  # noqa: PLC0415 - the executor belongs to commands that run
+    from rtbf.plan.request import plan_request  # noqa: PLC0415
+
+    request = plan_request(method=method, model=model, guarantee=guarantee, sets=sets, seed=seed)
+    with shown_progress() as progress:
+        view = plan_ticket(context.open_installation(), ticket_id, context.actor, request, progress, work=work_settings(context))
+    _tell(context, view)
+    return WAITING
+
+
+@click.command("approve")
+@click.argument("ticket_id", metavar="TICKET")
+@click.option("--digest", required=True, help="The plan's digest as you read it: sha256:…")
+@click.pass_obj
+def approve(context: CliContext, ticket_id: str, digest: str) -> None:
+    """Approve a plan. You must be neither the ticket's submitter nor the plan's maker."""
+    _decide_plan(context, ticket_id, digest, is_approval=True)
+
+
+@click.command("reject")
+@click.argument("ticket_id", metavar="TICKET")
+@click.option("--digest", required=True, help="The plan's digest as you read it: sha256:…")
+@click.pass_obj
+def reject(context: CliContext, ticket_id: str, digest: str) -> None:
+    """Reject a plan; the ticket goes back to planning."""
+    _decide_plan(context, ticket_id, digest, is_approval=False)
+
+
+@click.command("decide")
+@click.argument("ticket_id", metavar="TICKET")
+@click.option("--close", "outcome", type=click.Choice(_OUTCOMES), required=True, help="The outcome to close the ticket with.")
+@click.pass_obj
+def decide(context: CliContext, ticket_id: str, outcome: str) -> None:
+    """Close a ticket by a person's decision; what its records deny is refused."""
+    from rtbf.pipeline import close_ticket  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.ticket_view import view_ticket  # noqa: PLC0415
+
+    installation = context.open_installation()
+    close_ticket(installation, ticket_id, outcome, context.actor)
+    _tell(context, view_ticket(installation, ticket_id))
+
+
+def exit_code_for(view: TicketView) -> int:
+    """Return what a ticket's standing means as an exit code."""
+    verdict = None if view.verification is None else view.verification.verdict.status
+    is_judged = view.verification is not None and view.verification.attempt == view.attempt
+    if view.state == "closed":
+        return DONE
+    if is_judged and verdict == "FAIL":
+        return REFUSED
+    if is_judged and verdict == "INCONCLUSIVE":
+        return CANNOT_DECIDE
+    return WAITING if view.reason is not None else DONE
+
+
+def work_settings(context: CliContext) -> WorkSettings:
+    """Return how stages run in this process."""
+    from rtbf.executor import WorkSettings  # noqa: PLC0415 - the executor belongs to commands that run
+    from rtbf.store.tickets import this_process  # noqa: PLC0415
+
+    settings = context.settings
+    return WorkSettings(
+        lease_s=settings.lease_s, torch_threads=settings.torch_threads, phone_region=settings.phone_region, owner=this_process()
+    )
+
+
+def _decide_plan(context: CliContext, ticket_id: str, digest: str, *, is_approval: bool) -> None:
+    from rtbf.pipeline import decide_plan  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.ticket_view import view_ticket  # noqa: PLC0415
+
+    installation = context.open_installation()
+    decide_plan(installation, ticket_id, digest, context.actor, is_approval=is_approval)
+    _tell(context, view_ticket(installation, ticket_id))
+
+
+def _tell(context: CliContext, view: Any) -> None:  # noqa: ANN401 - a TicketView, whose module is loaded when needed
+    from rtbf.cli.ticket_panel import ticket_json, ticket_panel  # noqa: PLC0415 - rich, when it is needed
+
+    emit(context, ticket_json(view), lambda: ticket_panel(view))

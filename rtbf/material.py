@@ -1,0 +1,279 @@
+"""What a stage works on: models loaded by digest, records turned into items, controls. Only the executor imports it.
+
+Everything is found through the plan and checked against its digests, so a changed file stops the stage and is named.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rtbf.corpora.reading import read_records, read_selected
+from rtbf.errors import PlanImpossible
+from rtbf.evidence.canonical import digest_of
+from rtbf.foundry import control_model, why_no_control
+from rtbf.lm.adapters import load_adapter
+from rtbf.lm.digest import require_digest
+from rtbf.lm.encoding import scoring_items, training_items
+from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
+from rtbf.lm.recipes.plain import Base
+from rtbf.lm.record import Model, Removal
+from rtbf.lm.scoring import score_items, tokens_of
+from rtbf.plan.card import load
+from rtbf.plan.cost import training_cost
+from rtbf.plan.record import Control
+from rtbf.plan.request import PlanRequest
+from rtbf.plan.run import Level, Selection, choose_model, freeze, select
+from rtbf.progress import Progress, silent
+from rtbf.store import registry
+from rtbf.unlearn.run import Material
+from rtbf.verify.record import Arm
+from rtbf.verify.run import ArmSource, Battery
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from sqlalchemy.orm import Session
+
+    from rtbf.corpora.corpus import CorpusEntry, Record
+    from rtbf.installation import Installation
+    from rtbf.lm.scoring import ItemScores
+    from rtbf.plan.record import Plan, RecordSet
+    from rtbf.ticket_view import TicketView
+    from rtbf.unlearn.record import Unlearned
+
+N_CONTROLS = 1
+"""Control models per ticket in this version; PROTOCOL asks for 5 before it speaks of a reference band."""
+
+
+def planned(
+    installation: Installation, view: TicketView, request: PlanRequest, planner_id: str, *, threads: int, progress: Progress = silent
+) -> Plan:
+    """Return a frozen plan for the ticket: data drawn, controls trained, levels measured, method tuned to them."""
+    if view.footprint is None:
+        raise PlanImpossible(found="a ticket without footprint", expected="a located ticket", remedy=f"`rtbf run {view.ticket.ticket_id}`")
+    reached = choose_model(request, view.footprint)
+    prepare_torch(threads)
+    with installation.transaction() as session:
+        registered = registry.model_with_digest(session, reached.digest)
+        entry = registry.corpus_version(session, reached.version)
+    model, original = registered.model, installation.home.resolved(registered.location)
+    records = list(read_records(entry, installation.home.resolved, progress))
+    gone = _gone(model, reached.version)
+    trained_ids = [record.record_id for record in records if record.record_id not in gone]
+    selection = select(request, view.footprint, entry.version, trained_ids)
+    level, controls, reason, control_cost = _measure_level(installation, view, model, original, entry, records, selection, progress)
+    propose = getattr(load("method", selection.card.name), "propose", None)
+    proposed = {} if propose is None else propose(sequence_drop_nats=level.sequence_drop_nats, model_parameters=level.model_parameters)
+    return freeze(
+        request,
+        selection,
+        ticket_id=view.ticket.ticket_id,
+        attempt=view.attempt + 1,
+        planned_by=planner_id,
+        footprint_digest=digest_of(view.footprint),
+        level=level,
+        controls=controls,
+        controls_reason=reason,
+        control_cost=control_cost,
+        proposed=proposed,
+    )
+
+
+def unlearning_material(installation: Installation, plan: Plan, *, threads: int) -> tuple[Material, Path]:
+    """Return the loaded original with the plan's items, and the original's folder."""
+    prepare_torch(threads)
+    original, entry = _original_of(installation, plan)
+    model = load_model(original, plan.model_digest, "the model to change")
+    tokenizer = load_tokenizer(original)
+    size = context_tokens(model)
+    forget = training_items(_selected(installation, entry, plan.forget), tokenizer, size)
+    retain = training_items(_selected(installation, entry, plan.retain), tokenizer, size)
+    return Material(model=model, tokenizer=tokenizer, forget=forget, retain=retain), original
+
+
+def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, record: Unlearned) -> Model:
+    """Return the registry's record of the merged weights: the original's lineage, less what the ticket removed."""
+    with installation.transaction() as session:
+        original = registry.model_with_digest(session, plan.model_digest).model
+        revision = registry.next_revision(session, plan.model)
+    removal = Removal(
+        ticket_id=plan.ticket_id,
+        attempt=plan.attempt,
+        plan_digest=plan_digest,
+        corpus=plan.forget.corpus,
+        version=plan.forget.version,
+        record_ids=plan.forget.record_ids,
+    )
+    return Model(
+        name=plan.model,
+        revision=revision,
+        digest=record.artefact_digest,
+        origin="unlearned",
+        recipe=original.recipe,
+        seed=original.seed,
+        trained_on=original.trained_on,
+        base_digest=plan.model_digest,
+        removals=(*original.removals, removal),
+        files=record.files,
+        environment=record.environment,
+    )
+
+
+def verification_battery(
+    installation: Installation, plan: Plan, unlearned: Unlearned, *, threads: int, progress: Progress = silent
+) -> Battery:
+    """Return the arms of the plan, each with its loader, and the items of both sides."""
+    prepare_torch(threads)
+    original, entry = _original_of(installation, plan)
+    tokenizer = load_tokenizer(original)
+    size = context_tokens(load_model(original, plan.model_digest, "the original model"))
+    controls = []
+    for number, control in enumerate(plan.controls.models, start=1):
+        folder, digest, _ = _control(installation, plan.ticket_id, plan, original, entry, number, progress)
+        require_digest(folder, control.digest, f"control model {number}")
+        arm = Arm(name=f"control-{number}", role="control", digest=digest, adapter_state="none", seed=control.seed)
+        controls.append(ArmSource(arm=arm, load=_loader(folder, digest, "a control model")))
+    return Battery(
+        original=ArmSource(
+            arm=Arm(name="original", role="original", digest=plan.model_digest, adapter_state="none", seed=None),
+            load=_loader(original, plan.model_digest, "the original model"),
+        ),
+        unlearned=_unlearned_arm(installation, plan, unlearned, original),
+        controls=tuple(controls),
+        forget=scoring_items(_selected(installation, entry, plan.forget), tokenizer, size),
+        holdout=scoring_items(_selected(installation, entry, plan.utility_holdout), tokenizer, size),
+    )
+
+
+def _unlearned_arm(installation: Installation, plan: Plan, unlearned: Unlearned, original: Path) -> ArmSource:
+    folder = installation.home.artefacts_of(plan.ticket_id, plan.attempt)
+    loaders = {
+        "unchanged": _loader(original, plan.model_digest, "the unchanged model"),
+        "merged": _loader(folder / "merged", unlearned.artefact_digest, "the merged model"),
+        "adapter": lambda: _with_adapter(folder / "adapter", unlearned, original, plan),
+    }
+    states = {"unchanged": "none", "merged": "merged", "adapter": "active"}
+    arm = Arm(name="unlearned", role="unlearned", digest=unlearned.artefact_digest, adapter_state=states[unlearned.kind], seed=plan.seed)
+    return ArmSource(arm=arm, load=loaders[unlearned.kind])
+
+
+def _with_adapter(folder: Path, unlearned: Unlearned, original: Path, plan: Plan) -> torch.nn.Module:
+    require_digest(folder, unlearned.artefact_digest, "the adapter")
+    return load_adapter(load_model(original, plan.model_digest, "the adapter's base"), folder)
+
+
+def _loader(folder: Path, digest: str, what: str) -> Any:  # noqa: ANN401 - a callable without arguments
+    return lambda: load_model(folder, digest, what)
+
+
+def _measure_level(
+    installation: Installation,
+    view: TicketView,
+    model: Model,
+    original: Path,
+    entry: CorpusEntry,
+    records: list[Record],
+    selection: Selection,
+    progress: Progress,
+) -> tuple[Level, list[Control], str, int]:
+    """Train what controls are cheap, and measure where original and controls stand on the forget items."""
+    network: Any = load_model(original, model.digest, "the model to change")
+    tokenizer = load_tokenizer(original)
+    size = context_tokens(network)
+    by_id = {record.record_id: record for record in records}
+    forget, retain, holdout = (
+        scoring_items([by_id[record_id] for record_id in chosen.record_ids], tokenizer, size)
+        for chosen in (selection.forget, selection.retain, selection.utility_holdout)
+    )
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    corpus_tokens = tokens_of(training_items(records, tokenizer, size))
+    before = score_items(network, forget, progress=progress, step="scoring the original")
+    found_in = {hit.version for hit in view.footprint.hits} if view.footprint is not None else set()
+    reason = why_no_control(model, _ancestors(installation, model), found_in, n_parameters, corpus_tokens)
+    controls, after, cost = [], [], 0
+    for number in range(1, N_CONTROLS + 1 if reason is None else 1):
+        folder, digest, seed = _control(installation, view.ticket.ticket_id, selection, original, entry, number, progress, model)
+        controls.append(Control(seed=seed, digest=digest))
+        after.append(score_items(load_model(folder, digest, "a control model"), forget))
+        cost += training_cost(corpus_tokens, int(dict(model.recipe)["epochs"]))
+    level = Level(
+        original_nll_nats=_mean_nll(before),
+        control_nll_nats=_mean([_mean_nll(scores) for scores in after]),
+        sequence_drop_nats=_mean([_mean_sum(scores) - _mean_sum(before) for scores in after]),
+        model_parameters=n_parameters,
+        forget_tokens=tokens_of(forget),
+        retain_tokens=tokens_of(retain),
+        holdout_tokens=tokens_of(holdout),
+    )
+    made = f"{len(controls)} trained by the original's recipe without the {len(selection.forget.record_ids)} record(s)"
+    return level, controls, reason or made, cost
+
+
+def _control(
+    installation: Installation,
+    ticket_id: str,
+    plan: Plan | Selection,
+    original: Path,
+    entry: CorpusEntry,
+    number: int,
+    progress: Progress,
+    model: Model | None = None,
+) -> tuple[Path, str, int]:
+    with installation.transaction() as session:
+        if model is None:
+            assert not isinstance(plan, Selection)
+            model = registry.model_with_digest(session, plan.model_digest).model
+        started_from = _fine_tuning_base(session, model)
+    base = None
+    if started_from is not None:
+        base = Base(folder=installation.home.resolved(started_from.location), digest=started_from.model.digest)
+    without = sorted({*plan.forget.record_ids, *_gone(model, plan.forget.version)})
+    return control_model(installation, model, original, entry, without, ticket_id, number, base=base, progress=progress)
+
+
+def _ancestors(installation: Installation, model: Model) -> list[Model]:
+    """Return what the model was fine-tuned from, nearest first; unlearned revisions stand for the model they came from."""
+    found = []
+    with installation.transaction() as session:
+        base = _fine_tuning_base(session, model)
+        while base is not None:
+            found.append(base.model)
+            base = _fine_tuning_base(session, base.model)
+    return found
+
+
+def _fine_tuning_base(session: Session, model: Model) -> registry.RegisteredModel | None:
+    """Return the registered model the recipe started from, following unlearned revisions back to the trained one."""
+    while model.origin == "unlearned" and model.base_digest is not None:
+        model = registry.model_with_digest(session, model.base_digest).model
+    return None if model.base_digest is None else registry.model_with_digest(session, model.base_digest)
+
+
+def _gone(model: Model, version: str) -> set[str]:
+    """Return the records of a corpus version that are not, or no longer, in the weights by the lineage's word."""
+    gone = {record_id for trained in model.trained_on if trained.version == version for record_id in trained.excluded}
+    return gone | {record_id for removal in model.removals if removal.version == version for record_id in removal.record_ids}
+
+
+def _original_of(installation: Installation, plan: Plan) -> tuple[Path, CorpusEntry]:
+    with installation.transaction() as session:
+        registered = registry.model_with_digest(session, plan.model_digest)
+        entry = registry.corpus_version(session, plan.forget.version)
+    return installation.home.resolved(registered.location), entry
+
+
+def _selected(installation: Installation, entry: CorpusEntry, chosen: RecordSet) -> tuple[Record, ...]:
+    return read_selected(entry, installation.home.resolved, chosen.record_ids)
+
+
+def _mean_nll(scores: list[ItemScores]) -> float:
+    return sum(-sum(score.log_probs) / len(score.log_probs) for score in scores) / len(scores)
+
+
+def _mean_sum(scores: list[ItemScores]) -> float:
+    return sum(-sum(score.log_probs) for score in scores) / len(scores)
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,56 @@
+"""What a person asks of a plan, read from the words of a command line or an API body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rtbf.errors import BadInput
+from rtbf.plan.record import GUARANTEE_CLASSES, GuaranteeClass
+
+DEFAULT_METHOD = "npo"
+MAX_STEPS = 150
+_YES_NO = {"yes": True, "no": False}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanRequest:
+    """What was asked; everything left out is chosen by the planner. `seed` None draws one.
+
+    parameters   of the method; checked against its card when the plan is made
+    is_merged    False keeps the adapter apart from the base, which caps the class at suppression
+    """
+
+    model: str | None = None
+    method: str = DEFAULT_METHOD
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    is_merged: bool = True
+    guarantee: GuaranteeClass = "approximate"
+    seed: int | None = None
+    max_steps: int = MAX_STEPS
+
+
+def plan_request(*, method: str | None, model: str | None, guarantee: str, sets: Sequence[str], seed: int | None) -> PlanRequest:
+    """Return the request; raises BadInput for a setting that is not NAME=VALUE, or a bad merge or max_steps."""
+    values: dict[str, str] = {}
+    for entry in sets:
+        name, is_pair, text = entry.partition("=")
+        if not is_pair or not name or not text or name in values:
+            raise BadInput(found=f"--set {entry}", expected="NAME=VALUE, each name once", remedy="correct it; see `rtbf method show NAME`")
+        values[name] = text
+    merge = values.pop("merge", "yes")
+    steps = values.pop("max_steps", str(MAX_STEPS))
+    if merge not in _YES_NO:
+        raise BadInput(found=f"merge={merge}", expected="yes or no", remedy="correct --set merge=…")
+    if not steps.isascii() or not steps.isdigit() or not 1 <= int(steps) <= 100_000:  # noqa: PLR2004
+        raise BadInput(found=f"max_steps={steps}", expected="a whole number from 1 to 100000", remedy="correct --set max_steps=…")
+    classes = {name: name for name in GUARANTEE_CLASSES}
+    return PlanRequest(
+        model=model,
+        method=method or DEFAULT_METHOD,
+        parameters=values,
+        is_merged=_YES_NO[merge],
+        guarantee=classes[guarantee],  # type: ignore[arg-type]
+        seed=seed,
+        max_steps=int(steps),
+    )

@@ -1,0 +1,104 @@
+"""Where a ticket stands: its state and every record it has so far. Reads only; holds no personal data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from rtbf.errors import IllegalMove
+from rtbf.footprint.record import Footprint
+from rtbf.plan.record import Plan
+from rtbf.report.record import Report
+from rtbf.store.events import ticket_leaves
+from rtbf.store.records import latest_record
+from rtbf.store.tickets import approvals_of, find_ticket, identity_checks
+from rtbf.ticket.record import Ticket
+from rtbf.unlearn.record import Unlearned
+from rtbf.verify.record import Verification
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from rtbf.installation import Installation
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketView:
+    """Where a ticket stands, with every record it has so far. Holds no personal data."""
+
+    ticket: Ticket
+    state: str
+    reason: str | None
+    outcome: str | None
+    attempt: int
+    version: int
+    created_at: datetime
+    closed_at: datetime | None
+    identity_methods: tuple[str, ...]
+    footprint: Footprint | None
+    plan: Plan | None
+    plan_digest: str | None
+    approvals: tuple[tuple[str, bool], ...]
+    """(actor id, is approval) for the live plan."""
+    unlearned: Unlearned | None
+    verification: Verification | None
+    report: Report | None
+
+
+def view_ticket(installation: Installation, ticket_id: str) -> TicketView:
+    """Return where a ticket stands; raises UnknownName with the nearest ids."""
+    with installation.transaction() as session:
+        row = find_ticket(session, ticket_id)
+        ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
+        plan = latest_record(session, ticket_id, Plan)
+        return TicketView(
+            ticket=ticket,
+            state=row.state,
+            reason=row.reason,
+            outcome=row.outcome,
+            attempt=row.attempt,
+            version=row.version,
+            created_at=row.created_at,
+            closed_at=row.closed_at,
+            identity_methods=tuple(check.method for check in identity_checks(session, ticket_id)),
+            footprint=_record_or_none(latest_record(session, ticket_id, Footprint)),
+            plan=_record_or_none(plan),
+            plan_digest=None if plan is None else plan[1],
+            approvals=tuple((given.actor_id, given.is_approval) for given in approvals_of(session, ticket_id, plan[1] if plan else "")),
+            unlearned=_record_or_none(latest_record(session, ticket_id, Unlearned)),
+            verification=_record_or_none(latest_record(session, ticket_id, Verification)),
+            report=_record_or_none(latest_record(session, ticket_id, Report)),
+        )
+
+
+def ticket_events(installation: Installation, ticket_id: str) -> tuple[bytes, ...]:
+    """Return the ticket's ledger events as stored bytes, in order."""
+    with installation.transaction() as session:
+        find_ticket(session, ticket_id)
+        return ticket_leaves(session, ticket_id)
+
+
+def report_folder(installation: Installation, ticket_id: str) -> Path:
+    """Return the folder of the ticket's newest issued report; raises IllegalMove when none was issued."""
+    view = view_ticket(installation, ticket_id)
+    if view.report is None:
+        raise IllegalMove(
+            found=f"no report for {ticket_id} yet (state '{view.state}')",
+            expected="a ticket that has been verified",
+            remedy=f"`rtbf run {ticket_id}` and see what it waits for",
+        )
+    return installation.home.report_of(ticket_id, view.report.attempt)
+
+
+def _record_or_none(found: tuple[T, str] | None) -> T | None:
+    return None if found is None else found[0]
+
+
+def required(found: tuple[T, str] | None, what: str, ticket_id: str) -> tuple[T, str]:
+    """Return `found`; raises IllegalMove naming the record that the ticket does not have yet."""
+    if found is None:
+        raise IllegalMove(found=f"ticket {ticket_id} has no {what} yet", expected=f"a {what}", remedy=f"`rtbf run {ticket_id}`")
+    return found
