@@ -64,7 +64,13 @@ def planned(
     selection = select(request, view.footprint, entry.version, trained_ids)
     level, controls, reason, control_cost = _measure_level(installation, view, model, original, entry, records, selection, progress)
     propose = getattr(load("method", selection.card.name), "propose", None)
-    proposed = {} if propose is None else propose(sequence_drop_nats=level.sequence_drop_nats, model_parameters=level.model_parameters)
+    proposed = (
+        {}
+        if propose is None
+        else propose(
+            sequence_drop_nats=level.sequence_drop_nats, answer_tokens=level.answer_tokens, model_parameters=level.model_parameters
+        )
+    )
     return freeze(
         request,
         selection,
@@ -202,6 +208,7 @@ def _measure_level(
         control_nll_nats=_mean([_mean_nll(scores) for scores in after]),
         sequence_drop_nats=_mean([_mean_sum(scores) - _mean_sum(before) for scores in after]),
         model_parameters=n_parameters,
+        answer_tokens=sum(len(item.answer_ids) for item in forget) / len(forget),
         forget_tokens=tokens_of(forget),
         retain_tokens=tokens_of(retain),
         holdout_tokens=tokens_of(holdout),

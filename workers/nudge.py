@@ -19,8 +19,8 @@ from rtbf.pipeline import note_error
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from rtbf.pipeline import TicketView
     from rtbf.progress import Progress
+    from rtbf.ticket_view import TicketView
     from workers.backoff import BackOff
 
 UNFORESEEN = "unforeseen"

@@ -6,9 +6,8 @@ import functools
 import time
 from typing import TYPE_CHECKING
 
-from rtbf.executor import WorkSettings, advance
-
 from rtbf.config import read_settings
+from rtbf.executor import WorkSettings, advance
 from rtbf.installation import open_installation
 from rtbf.logs import configure_logs
 from rtbf.store.tickets import this_process
@@ -18,8 +17,8 @@ from workers.nudge import Bench, answer_nudge
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from rtbf.pipeline import TicketView
     from rtbf.progress import Progress
+    from rtbf.ticket_view import TicketView
 
 WORKER_ACTOR = "rtbf-worker"
 """Who the ledger names for a worker's steps when RTBF_ACTOR is unset."""

@@ -36,11 +36,14 @@ class StopRule:
     forget_nll_nats_min       mean over forget items of the mean NLL per answer token must be at least this
     retain_nll_nats_rise_max  the same mean over retain items may rise at most this far above the original's
     target_origin             who chose the first number, and from what
+    is_braked                 an item whose own NLL per token has reached the first number takes no further part in the
+                              forget loss while it stays there: going on would leave a trace on the other side
     """
 
     forget_nll_nats_min: str
     retain_nll_nats_rise_max: str
     target_origin: str
+    is_braked: bool
     check_every_steps: int
     max_steps: int
 

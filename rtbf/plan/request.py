@@ -18,6 +18,7 @@ class PlanRequest:
     """What was asked; everything left out is chosen by the planner. `seed` None draws one.
 
     parameters   of the method; checked against its card when the plan is made
+    is_braked    False lets forgetting go on past the level of the stop rule, as in the papers
     is_merged    False keeps the adapter apart from the base, which caps the class at suppression
     """
 
@@ -25,6 +26,7 @@ class PlanRequest:
     method: str = DEFAULT_METHOD
     parameters: Mapping[str, str] = field(default_factory=dict)
     is_merged: bool = True
+    is_braked: bool = True
     guarantee: GuaranteeClass = "approximate"
     seed: int | None = None
     max_steps: int = MAX_STEPS
@@ -38,10 +40,10 @@ def plan_request(*, method: str | None, model: str | None, guarantee: str, sets:
         if not is_pair or not name or not text or name in values:
             raise BadInput(found=f"--set {entry}", expected="NAME=VALUE, each name once", remedy="correct it; see `rtbf method show NAME`")
         values[name] = text
-    merge = values.pop("merge", "yes")
+    merge, brake = values.pop("merge", "yes"), values.pop("brake", "yes")
     steps = values.pop("max_steps", str(MAX_STEPS))
-    if merge not in _YES_NO:
-        raise BadInput(found=f"merge={merge}", expected="yes or no", remedy="correct --set merge=…")
+    if merge not in _YES_NO or brake not in _YES_NO:
+        raise BadInput(found=f"merge={merge}, brake={brake}", expected="yes or no for each", remedy="correct --set merge=… or brake=…")
     if not steps.isascii() or not steps.isdigit() or not 1 <= int(steps) <= 100_000:  # noqa: PLR2004
         raise BadInput(found=f"max_steps={steps}", expected="a whole number from 1 to 100000", remedy="correct --set max_steps=…")
     classes = {name: name for name in GUARANTEE_CLASSES}
@@ -50,6 +52,7 @@ def plan_request(*, method: str | None, model: str | None, guarantee: str, sets:
         method=method or DEFAULT_METHOD,
         parameters=values,
         is_merged=_YES_NO[merge],
+        is_braked=_YES_NO[brake],
         guarantee=classes[guarantee],  # type: ignore[arg-type]
         seed=seed,
         max_steps=int(steps),

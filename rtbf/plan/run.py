@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 PROFILE = "smoke"
 CHECK_EVERY_STEPS = 10
-RETAIN_RISE_MAX_NATS = "0.02"
+RETAIN_RISE_MAX_NATS = "0.01"
+"""Half of the margin of U1: the retain sample is trained against, the held-out records are not, and lose more."""
 CONTROL_MARGIN_NATS = 0.10
 FALLBACK_NLL_NATS = "2.302585"
 """−ln 0.1: the target without a control model, "answer probability at most 0.1"."""
@@ -61,13 +62,14 @@ class Selection:
 class Level:
     """What the models said about the forget items: mean NLL per answer token in nats, and mean NLL_sum per item.
 
-    control is None without a control model.
+    control is None without a control model. answer_tokens: mean answer tokens of a forget item.
     """
 
     original_nll_nats: float
     control_nll_nats: float | None
     sequence_drop_nats: float | None
     model_parameters: int
+    answer_tokens: float
     forget_tokens: int
     retain_tokens: int
     holdout_tokens: int
@@ -152,7 +154,7 @@ def freeze(
         method_digest=code_digest("method", card.name),
         parameters=parameters,
         adapter=Adapter(rank=16, alpha=32, is_merged=request.is_merged) if changes_weights else None,
-        stop=_stop_rule(level, request.max_steps if changes_weights else 0),
+        stop=_stop_rule(level, request, changes_weights=changes_weights),
         seed=selection.seed,
         forget=selection.forget,
         retain=selection.retain,
@@ -175,7 +177,7 @@ def freeze(
     )
 
 
-def _stop_rule(level: Level, max_steps: int) -> StopRule:
+def _stop_rule(level: Level, request: PlanRequest, *, changes_weights: bool) -> StopRule:
     if level.control_nll_nats is None:
         target, origin = FALLBACK_NLL_NATS, "no control model: answer probability at most 0.1"
     else:
@@ -189,8 +191,9 @@ def _stop_rule(level: Level, max_steps: int) -> StopRule:
         forget_nll_nats_min=target,
         retain_nll_nats_rise_max=RETAIN_RISE_MAX_NATS,
         target_origin=origin,
+        is_braked=request.is_braked and changes_weights,
         check_every_steps=CHECK_EVERY_STEPS,
-        max_steps=max_steps,
+        max_steps=request.max_steps if changes_weights else 0,
     )
 
 

@@ -21,6 +21,7 @@ class Pair:
     forget_nll            (B_f,) NLL_sum in nats of each forget item under θ, float32, with gradient
     forget_tokens         (B_f,) scored tokens of each
     forget_nll_reference  (B_f,) NLL_sum under θ0, the model before unlearning (adapter off), a constant
+    forget_weight         (B_f,) 1 for an item that takes part, 0 for one the plan's brake holds; multiplies its forget term
     retain_nll            (B_r,) NLL_sum of each retain item under θ, with gradient
     retain_tokens         (B_r,) scored tokens of each
     parameters            the plan's parameters of this method as numbers, by the names of its card
@@ -29,6 +30,7 @@ class Pair:
     forget_nll: torch.Tensor
     forget_tokens: torch.Tensor
     forget_nll_reference: torch.Tensor
+    forget_weight: torch.Tensor
     retain_nll: torch.Tensor
     retain_tokens: torch.Tensor
     parameters: Mapping[str, float]

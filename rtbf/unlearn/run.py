@@ -142,6 +142,7 @@ def _train_adapter(
                 forget_nll=sums[:n_forget],
                 forget_tokens=counts[:n_forget],
                 forget_nll_reference=reference[forget_places],
+                forget_weight=_brake(plan, sums[:n_forget], counts[:n_forget]),
                 retain_nll=sums[n_forget:],
                 retain_tokens=counts[n_forget:],
                 parameters=parameters,
@@ -173,6 +174,13 @@ def _train_adapter(
         step_name="unlearning",
     )
     return curve, steps, held[0]
+
+
+def _brake(plan: Plan, forget_nll: torch.Tensor, forget_tokens: torch.Tensor) -> torch.Tensor:
+    """Return (B_f,) 1 for items that take part in the forget loss, 0 for those that have reached the plan's level."""
+    if not plan.stop.is_braked:
+        return torch.ones_like(forget_nll)
+    return (forget_nll.detach() / forget_tokens < float(plan.stop.forget_nll_nats_min)).to(forget_nll.dtype)
 
 
 def batch_places(seed: int, step: int, n_forget: int, n_retain: int) -> tuple[list[int], list[int]]:

@@ -41,11 +41,9 @@ OTHER_LAYOUT_ITEMS = 5
 NUMERIC_SHARE = Decimal("0.1")
 """A repeat difference above this share of a margin makes the probe inconclusive (sheet 9.2)."""
 
-NOT_TESTED = (
-    "Not tested in this version: paraphrases and other forms (F4, F6), membership inference (F5), sampling (R1), quantisation and "
-    "pruning (R3), relearning (R4), jailbreak prefixes (R5), translation and multi-hop questions (R6), internal states (R7), steering "
-    "(R8), comparison of weights before and after (R9), restoration (S1), general abilities (U2 to U6), earlier tickets (G1).",
-    "Small models that pass such output tests have been seen to relearn a third of what they forgot within 30 steps.",
+SMALL_MODELS_RELEARN = "Small models that pass such output tests have been seen to relearn a third of what they forgot within 30 steps."
+AIMED_AT_CONTROL = (
+    "The stop rule aimed at the mean loss of the control models, which F3 then compares with: F3's mean is not independent of it."
 )
 NO_CONTROL = "There was no control model: nothing here is compared with a model that was not shown the records."
 TOKENIZER_KEPT = "The tokenizer was learned from a corpus that held the records and was not changed; the control models use it too."
@@ -188,9 +186,9 @@ def _checked_numerics(result: ProbeResult, repeat_delta: float | None) -> ProbeR
 
 
 def _limitations(plan: Plan, battery: Battery) -> tuple[str, ...]:
-    own = list(NOT_TESTED)
+    own = [SMALL_MODELS_RELEARN]
     if battery.controls:
-        own.append(TOKENIZER_KEPT)
+        own += [TOKENIZER_KEPT, AIMED_AT_CONTROL]
     else:
         own.append(f"{NO_CONTROL} Reason: {plan.controls.reason}")
     return (*own, *ALWAYS_STATED)

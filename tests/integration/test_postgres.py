@@ -18,7 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from rtbf.errors import TicketBusy
 from rtbf.evidence.ledger import verify_chain
-from rtbf.pipeline import submit_ticket, ticket_events, view_ticket
+from rtbf.pipeline import submit_ticket
+from rtbf.ticket_view import ticket_events, view_ticket
 from rtbf.store.actors import actor_id_for, create_token, new_id
 from rtbf.store.engine import head_revision, schema_revision, upgrade_schema
 from rtbf.store.events import append_event

@@ -25,7 +25,8 @@ from deploy.servers import free_port, start_redis
 from deploy.user import remove_server_folder
 from rtbf.evidence.ledger import verify_chain
 from rtbf.installation import create_installation
-from rtbf.pipeline import submit_ticket, ticket_events, view_ticket
+from rtbf.pipeline import submit_ticket
+from rtbf.ticket_view import ticket_events, view_ticket
 from rtbf.store.tickets import find_ticket, tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
 from workers.app import DEFAULT_QUEUE

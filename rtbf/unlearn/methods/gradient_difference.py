@@ -48,5 +48,5 @@ CARD = {
 
 def loss(pair: Pair) -> torch.Tensor:
     """Return L of the module's head: a scalar, float32, in nats per token."""
-    forget_mean = pair.forget_nll.sum() / pair.forget_tokens.sum()
+    forget_mean = (pair.forget_weight * pair.forget_nll).sum() / pair.forget_tokens.sum()
     return pair.parameters["alpha"] * retain_nll_mean(pair) - pair.parameters["gamma"] * forget_mean

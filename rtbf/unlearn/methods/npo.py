@@ -14,9 +14,6 @@ import torch
 
 from rtbf.unlearn.method import Pair, retain_nll_mean
 
-_FADED_AT = 7.5
-_SMALL_MODEL = 100_000_000
-
 CARD = {
     "name": "npo",
     "title": "Negative preference optimisation with retain loss",
@@ -52,23 +49,30 @@ CARD = {
     ],
 }  # fmt: skip
 
+_FADED_AT = 7.5
+_SMALL_MODEL = 100_000_000
+
 
 def loss(pair: Pair) -> torch.Tensor:
     """Return L of the module's head: a scalar, float32, in nats."""
     beta = pair.parameters["beta"]
     forgetting = pair.forget_nll - pair.forget_nll_reference
-    forget_term = -(2 / beta) * torch.nn.functional.logsigmoid(beta * forgetting).mean()
+    forget_term = -(2 / beta) * (pair.forget_weight * torch.nn.functional.logsigmoid(beta * forgetting)).mean()
     return pair.parameters["gamma"] * forget_term + pair.parameters["alpha"] * retain_nll_mean(pair)
 
 
-def propose(*, sequence_drop_nats: float | None, model_parameters: int) -> dict[str, str]:
+def propose(*, sequence_drop_nats: float | None, answer_tokens: float, model_parameters: int) -> dict[str, str]:
     """Return parameters for this model and these records; what a person sets wins over them.
 
+    answer_tokens        mean number of answer tokens of a forget item
     sequence_drop_nats   how far NLL_sum of a forget item is to rise on average to reach the never-shown level; None: unknown
     The pull has faded to about 1/1000 at a rise of 7.5/β nats (w = 2/(1 + e^{βd})), so β is set to end there: with the
-    paper's 0.1 short, strongly memorised answers stop far above that level (measured: docs/log.md).
+    paper's 0.1 short, strongly memorised answers stop far above that level. The forget term sums over a sequence's
+    tokens while the retain term is a mean over tokens, so α is set to half the tokens of an answer: with the paper's 1
+    the retained records are thrown away first and repaired later (both measured: docs/log.md).
     """
     proposed = {"learning_rate": "0.001" if model_parameters < _SMALL_MODEL else "0.0001"}
+    proposed["alpha"] = f"{min(100.0, max(1.0, answer_tokens / 2)):.0f}"
     if sequence_drop_nats is not None and sequence_drop_nats > 0:
         proposed["beta"] = f"{min(0.5, max(0.001, _FADED_AT / sequence_drop_nats)):.4f}"
     return proposed

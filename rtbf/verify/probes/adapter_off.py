@@ -1,4 +1,4 @@
-"""R2: does the record come back when the adapter is switched off? (State A0 of the adapter battery.)
+"""R2: whether the record comes back when the adapter is switched off, state A0 of the adapter battery.
 
 An unmerged adapter over an unchanged base leaves everything in the base; one call undoes it. A merged artefact has no
 adapter to switch off, so the probe is not applicable there, and the report says so.

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rtbf.lm.scoring import ItemScores
 
-MIN_TOKENS = 5
-
 CARD = {
     "name": "exact_memorisation",
     "probe_id": "F2.em",
@@ -31,6 +29,8 @@ CARD = {
     "does_not_prove": "That the record can be produced without being shown its true beginning.",
     "source": "specs/verification/03_memorisation.md section 3.1; arXiv 2205.10770",
 }
+
+MIN_TOKENS = 5
 
 
 def value(scores: ItemScores) -> float | None:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rtbf.lm.scoring import ItemScores
 
-MIN_TOKENS = 5
-
 CARD = {
     "name": "extraction_strength",
     "probe_id": "F2",
@@ -32,6 +30,8 @@ CARD = {
     "does_not_prove": "That paraphrases or other attacks fail; teacher forcing also over-credits predictable endings.",
     "source": "specs/verification/03_memorisation.md section 3.2; arXiv 2012.07805",
 }
+
+MIN_TOKENS = 5
 
 
 def value(scores: ItemScores) -> float | None:

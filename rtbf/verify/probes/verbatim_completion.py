@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rtbf.lm.scoring import ItemScores
 
-MIN_TOKENS = 5
-
 CARD = {
     "name": "verbatim_completion",
     "probe_id": "F1",
@@ -32,6 +30,8 @@ CARD = {
     "does_not_prove": "That no other prompt or sampling would give it back.",
     "source": "specs/verification/03_memorisation.md section 3.3; arXiv 2202.07646",
 }
+
+MIN_TOKENS = 5
 
 
 def value(scores: ItemScores) -> float | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rtbf.files import make_private_folder
-from rtbf.pipeline import view_ticket
+from rtbf.ticket_view import view_ticket
 from rtbf.report.record import Report
 from rtbf.store.actors import actor_name, list_tokens, revoke_token
 from rtbf.store.records import save_record

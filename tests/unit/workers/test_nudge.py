@@ -11,7 +11,8 @@ import structlog
 
 from rtbf.errors import DiskFull, IllegalMove, LedgerBroken, RTBFError, TicketBusy
 from rtbf.logs import configure_logs
-from rtbf.pipeline import close_ticket, note_error, submit_ticket, ticket_events, view_ticket
+from rtbf.pipeline import close_ticket, note_error, submit_ticket
+from rtbf.ticket_view import ticket_events, view_ticket
 from rtbf.store.tickets import tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
 from workers.backoff import BackOff
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rtbf.installation import Installation
-    from rtbf.pipeline import TicketView
+    from rtbf.ticket_view import TicketView
     from rtbf.progress import Progress
 
 CANARY = "Canary Quillfeather"
