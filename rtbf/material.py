@@ -21,7 +21,6 @@ from rtbf.lm.scoring import score_items, tokens_of
 from rtbf.plan.card import load
 from rtbf.plan.cost import training_cost
 from rtbf.plan.record import Control
-from rtbf.plan.request import PlanRequest
 from rtbf.plan.run import Level, Selection, choose_model, freeze, select
 from rtbf.progress import Progress, silent
 from rtbf.store import registry
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.lm.scoring import ItemScores
     from rtbf.plan.record import Plan, RecordSet
+    from rtbf.plan.request import PlanRequest
     from rtbf.ticket_view import TicketView
     from rtbf.unlearn.record import Unlearned
 

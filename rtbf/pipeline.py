@@ -15,7 +15,6 @@ from rtbf.clock import rfc3339
 from rtbf.errors import FourEyes, IllegalMove, StalePlan
 from rtbf.footprint.record import Footprint
 from rtbf.plan.record import Plan
-from rtbf.report.record import Report
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for, new_id
 from rtbf.store.events import append_event
@@ -36,7 +35,6 @@ from rtbf.ticket_view import required
 from rtbf.unlearn.record import Unlearned
 from rtbf.vault.envelope import commitment
 from rtbf.vault.identifier import OpenIdentifier
-from rtbf.verify.record import Verification
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,8 +43,10 @@ if TYPE_CHECKING:
 
     from rtbf.installation import Installation
     from rtbf.lm.record import Model
+    from rtbf.report.record import Report
     from rtbf.store.tables import TicketRow
     from rtbf.ticket.intake import SubmissionShape
+    from rtbf.verify.record import Verification
 
 _NONCE_BYTES = 16
 

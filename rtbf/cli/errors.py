@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -57,7 +58,7 @@ def run_guarded(command: Callable[[], object], *, is_json: bool) -> int:
     except BrokenPipeError:
         _close_broken_output()
         return DONE
-    except Exception as unforeseen:
+    except Exception as unforeseen:  # noqa: BLE001 - the terminal's last handler: it tells the type only
         return _tell_unforeseen(unforeseen, is_json=is_json)
     return code if isinstance(code, int) else DONE
 
@@ -66,7 +67,7 @@ def _tell_unforeseen(unforeseen: Exception, *, is_json: bool) -> int:
     place = unforeseen.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    where = "" if place is None else f" at {os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}"
+    where = "" if place is None else f" at {Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
     found = f"an unforeseen {type(unforeseen).__name__}{where}"
     _tell("unforeseen", found, "no such error", "report it with this line; what was stored before is whole", is_json=is_json)
     return FAULT

@@ -33,7 +33,7 @@ _METHODS = ("email_code", "account_login", "agent_attestation", "document_viewed
 @click.option("--received-at", help="When the request came in (RFC 3339 with zone); default now.")
 @click.option("--identity", type=click.Choice(_METHODS), help="How the identity was checked already; default: not yet.")
 @click.pass_obj
-def submit(context: CliContext, from_file: Path | None, identity: str | None, **options: Any) -> None:  # noqa: ANN401
+def submit(context: CliContext, /, from_file: Path | None, identity: str | None, **options: Any) -> None:  # noqa: ANN401
     """Submit a deletion ticket. Values given on the command line end in the shell's history; `-` asks for them instead."""
     from rtbf.pipeline import submit_ticket  # noqa: PLC0415 - the database layer, when it is needed
     from rtbf.ticket.intake import read_submission  # noqa: PLC0415

@@ -37,7 +37,7 @@ def trainable(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
 
 def save_adapter(model: PeftModel, folder: Path, base_digest: str) -> None:
     """Write adapter weights and configuration; the base is named by its digest, not by a path of this machine."""
-    model.save_pretrained(folder, safe_serialization=True)
+    model.save_pretrained(str(folder), safe_serialization=True)
     config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base_digest
     # peft writes a set in hash order; sorted, equal adapters have equal bytes.
@@ -56,6 +56,6 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
 
 def merge(model: PeftModel) -> PreTrainedModel:
     """Return the base with the adapter's change added into its weights, and no adapter left."""
-    merged: Any = model.merge_and_unload()  # type: ignore[operator]
+    merged: Any = model.merge_and_unload()
     merged.eval()
     return merged  # type: ignore[no-any-return]

@@ -37,11 +37,13 @@ def answer_logits(model: torch.nn.Module, items: Sequence[Item]) -> AnswerLogits
     device = next(model.parameters()).device
     width = max(item.length for item in items)
     input_ids = torch.full((len(items), width), _PAD_ID, dtype=torch.long)  # (B, T)
-    rows, positions, labels = [], [], []
-    for row, item in enumerate(items):
+    rows: list[int] = []
+    positions: list[int] = []
+    labels: list[int] = []
+    for place, item in enumerate(items):
         sequence = item.prompt_ids + item.answer_ids
-        input_ids[row, : item.length] = torch.tensor(sequence)
-        rows += [row] * len(item.answer_ids)
+        input_ids[place, : item.length] = torch.tensor(sequence)
+        rows += [place] * len(item.answer_ids)
         # The token at position t is predicted by the hidden state at t − 1.
         positions += range(len(item.prompt_ids) - 1, item.length - 1)
         labels += item.answer_ids

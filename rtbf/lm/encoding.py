@@ -1,4 +1,4 @@
-"""Turn records into token sequences with a clear border between what is given and what is learned or scored.
+r"""Turn records into token sequences with a clear border between what is given and what is learned or scored.
 
 A record with a prompt becomes `<start> prompt \\n | answer <end>`; a text record becomes chunks of `<start> | text`.
 Prompt and answer are tokenised apart, so the border never falls inside a token.
@@ -50,8 +50,10 @@ def training_items(records: Iterable[Record], tokenizer: PreTrainedTokenizerBase
             continue
         body = [*_ids(tokenizer, record.completion), *end]
         size = max_tokens - len(start)
-        for place in range(0, len(body), size):
-            items.append(_item(record.record_id, list(start), body[place : place + size], place + size >= len(body) and bool(end)))
+        items += [
+            _item(record.record_id, list(start), body[place : place + size], place + size >= len(body) and bool(end))
+            for place in range(0, len(body), size)
+        ]
     return items
 
 

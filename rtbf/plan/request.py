@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput
 from rtbf.plan.record import GUARANTEE_CLASSES, GuaranteeClass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 DEFAULT_METHOD = "npo"
 MAX_STEPS = 150
@@ -46,14 +49,16 @@ def plan_request(*, method: str | None, model: str | None, guarantee: str, sets:
         raise BadInput(found=f"merge={merge}, brake={brake}", expected="yes or no for each", remedy="correct --set merge=… or brake=…")
     if not steps.isascii() or not steps.isdigit() or not 1 <= int(steps) <= 100_000:  # noqa: PLR2004
         raise BadInput(found=f"max_steps={steps}", expected="a whole number from 1 to 100000", remedy="correct --set max_steps=…")
-    classes = {name: name for name in GUARANTEE_CLASSES}
+    wanted: GuaranteeClass | None = next((name for name in GUARANTEE_CLASSES if name == guarantee), None)
+    if wanted is None:
+        raise BadInput(found=f"guarantee {guarantee}", expected=f"one of {', '.join(GUARANTEE_CLASSES)}", remedy="correct --guarantee")
     return PlanRequest(
         model=model,
         method=method or DEFAULT_METHOD,
         parameters=values,
         is_merged=_YES_NO[merge],
         is_braked=_YES_NO[brake],
-        guarantee=classes[guarantee],  # type: ignore[arg-type]
+        guarantee=wanted,
         seed=seed,
         max_steps=int(steps),
     )

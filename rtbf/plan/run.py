@@ -26,7 +26,6 @@ from rtbf.plan.record import (
     RecordSet,
     StopRule,
 )
-from rtbf.plan.request import PlanRequest
 from rtbf.plan.retain import draw_retain, record_set
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from rtbf.corpora.corpus import CorpusVersion
     from rtbf.footprint.record import Footprint, ModelReached
+    from rtbf.plan.request import PlanRequest
 
 PROFILE = "smoke"
 CHECK_EVERY_STEPS = 10

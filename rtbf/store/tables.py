@@ -42,6 +42,8 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
+    """What all tables share: one naming convention for constraints."""
+
     metadata = MetaData(naming_convention=NAMING)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, or_, select, update
@@ -194,17 +195,16 @@ def _has_died(owner: str) -> bool:
 
 def _boot_id() -> str:
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return f"{os.uname().nodename}/{file.read().strip()}"
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
+    return f"{os.uname().nodename}/{boot}"
 
 
 def _start_tick(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            # Field 22, counted after the command name, which may itself hold spaces and brackets.
-            return file.read().rpartition(")")[2].split()[19]
+        # Field 22, counted after the command name, which may itself hold spaces and brackets.
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return "gone"
 

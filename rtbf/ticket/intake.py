@@ -14,6 +14,7 @@ from rtbf.vault.secret import Secret
 
 MAX_IDENTIFIERS = 200
 MAX_VALUE_LENGTH = 20_000
+MIN_LETTERS_OR_DIGITS = 2
 _CLOCK_SKEW = timedelta(minutes=5)
 
 Regime = Literal["eu-gdpr", "uk-gdpr", "us-ca-ccpa", "voluntary"]
@@ -39,7 +40,7 @@ class IdentifierShape(BaseModel):
         # "Cc" holds the control characters; line breaks are lawful in an excerpt only as plain text.
         if any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text):
             raise ValueError("control characters are not part of an identifier")
-        if sum(character.isalnum() for character in text) < 2:
+        if sum(character.isalnum() for character in text) < MIN_LETTERS_OR_DIGITS:
             raise ValueError("fewer than two letters or digits would match almost everything")
         return text
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from rtbf.lm.encoding import Item
@@ -69,7 +70,7 @@ def unlearn(
     if method_card(plan.method).artefact == "none" or plan.adapter is None:
         return _unchanged(plan, plan_digest, original), original
     make_private_folder(folder)
-    model: Any = attach_lora(material.model, rank=plan.adapter.rank, alpha=plan.adapter.alpha, seed=plan.seed)
+    model = attach_lora(material.model, rank=plan.adapter.rank, alpha=plan.adapter.alpha, seed=plan.seed)
     curve, steps, is_held = _train_adapter(plan, plan_digest, material, model, folder / "checkpoint", progress)
     model.eval()
     with folder_in_one_piece(folder / "adapter") as part:
@@ -119,7 +120,7 @@ def _train_adapter(
     plan: Plan,
     plan_digest: str,
     material: Material,
-    model: Any,
+    model: PeftModel,
     checkpoint: Path,
     progress: Progress,
 ) -> tuple[list[CurvePoint], int, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtbf.evidence.canonical import decimal_text
 from rtbf.statistics import mean_interval, record_means, sign_flip_attainable, sign_flip_p
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rtbf.plan.card import ProbeCard
     from rtbf.plan.record import PlannedProbe
     from rtbf.statistics import MeanInterval
+    from rtbf.verify.probe import Probe
 
 INTERVAL_LEVEL = 0.90
 """Two one-sided tests at 5 % are a 90 % interval (sheet 9.1)."""
@@ -57,7 +58,7 @@ class Values:
 def measure(
     card: ProbeCard,
     planned: PlannedProbe,
-    probe: Any,
+    probe: Probe,
     arms: ArmScores,
     *,
     items_digest: str,
@@ -80,7 +81,7 @@ def measure(
     return _result(card, planned, shown, items_digest=items_digest, seed=seed, not_applicable=None, problem=problem), values
 
 
-def probe_values(card: ProbeCard, probe: Any, arms: ArmScores) -> Values:  # noqa: ANN401 - a probe module
+def probe_values(card: ProbeCard, probe: Probe, arms: ArmScores) -> Values:
     """Return the probe's values per record of all arms; items that cannot carry the score are left out and counted."""
     after_scores = arms.adapter_off if card.needs == "adapter_state" and arms.adapter_off is not None else arms.unlearned
     before = [probe.value(scores) for scores in arms.original]
@@ -109,7 +110,7 @@ def probe_values(card: ProbeCard, probe: Any, arms: ArmScores) -> Values:  # noq
     )
 
 
-def _witnesses(probe: Any, after: Sequence[ItemScores], controls: Sequence[Sequence[ItemScores]]) -> int | None:  # noqa: ANN401
+def _witnesses(probe: Probe, after: Sequence[ItemScores], controls: Sequence[Sequence[ItemScores]]) -> int | None:
     """Return how many items come back word for word from the unlearned arm and from no control; None without a control."""
     is_witness = getattr(probe, "is_witness", None)
     if is_witness is None or not controls:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rtbf.errors import StalePlan
 from rtbf.evidence.canonical import canonical_bytes, decimal_text, digest_bytes, digest_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rtbf.lm.encoding import Item
     from rtbf.plan.record import Plan
     from rtbf.unlearn.record import Unlearned
+    from rtbf.verify.probe import Probe
 
 OTHER_LAYOUT_ITEMS = 5
 """Batch size of the repeat measurement; the ordinary one is 16."""
@@ -87,7 +88,7 @@ def verify(
         result, values = measure(
             card,
             planned,
-            load("probe", planned.name),
+            cast("Probe", load("probe", planned.name)),
             forget if is_forget else holdout,
             items_digest=items_digest,
             seed=plan.seed,

@@ -97,7 +97,7 @@ def train(
     values = dict(parameters)
     if values["tune"] == "scratch":
         tokenizer = load_tokenizer(tokenizer_from) if tokenizer_from is not None else _new_tokenizer(records)
-        model = _new_llama(values, tokenizer, seed)
+        model: Any = _new_llama(values, tokenizer, seed)
     else:
         if base is None:
             raise BadInput(
@@ -106,14 +106,14 @@ def train(
         tokenizer = load_tokenizer(base.folder)
         model = load_model(base.folder, base.digest, "the base model")
         if values["tune"] == "lora":
-            model = attach_lora(model, rank=int(values["rank"]), alpha=int(values["alpha"]), seed=seed)  # type: ignore[assignment]
+            model = attach_lora(model, rank=int(values["rank"]), alpha=int(values["alpha"]), seed=seed)
         else:
             model.requires_grad_(requires_grad=True)
     model.train()
     items = training_items(records, tokenizer, context_tokens(model))
     _learn(model, items, values, seed, base, checkpoint, progress)
     model.eval()
-    served: Any = merge(model) if values["tune"] == "lora" else model  # type: ignore[arg-type]
+    served: Any = merge(model) if values["tune"] == "lora" else model
     save_model(served, tokenizer, target)
     if checkpoint is not None:
         shutil.rmtree(checkpoint, ignore_errors=True)
@@ -209,4 +209,5 @@ def _new_llama(values: dict[str, str], tokenizer: PreTrainedTokenizerBase, seed:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=None,
     )
-    return LlamaForCausalLM(config).to(device_of_choice())  # type: ignore[no-any-return]
+    network: Any = LlamaForCausalLM(config)
+    return network.to(device_of_choice())  # type: ignore[no-any-return]
