@@ -1,0 +1,105 @@
+"""`rtbf demo`: the whole story on fictitious people, told on the terminal. Exit 0 when what must hold did hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rtbf.cli.context import CliContext, emit
+from rtbf.cli.errors import DONE, REFUSED
+from rtbf.cli.progress import shown_progress
+from rtbf.cli.work import work_settings
+
+if TYPE_CHECKING:
+    from rtbf.demo.story import Ending
+    from rtbf.ticket_view import TicketView
+
+
+@click.command("demo")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("rtbf-demo"), show_default=True, help="A new folder for it.")
+@click.pass_obj
+def demo(context: CliContext, folder: Path) -> int:
+    """Tell the whole story: learn, be asked to forget, find, plan, approve, unlearn, measure, sign, check. Takes minutes."""
+    # torch takes seconds, which only this command pays.
+    from rtbf.demo.story import tell  # noqa: PLC0415
+
+    narrator = _Quiet() if context.is_json else _Terminal()
+    with shown_progress() as progress:
+        ending = tell(folder, narrator, progress, work_settings(context))
+    data = {
+        "ticket_id": ending.ticket_id,
+        "report": str(ending.report_folder),
+        "npo": ending.npo_verdict,
+        "noop": ending.noop_verdict,
+        "check": ending.check_status,
+    }
+    emit(context, data, lambda: _farewell(ending, folder))
+    return DONE if ending.is_as_expected else REFUSED
+
+
+def _farewell(ending: Ending, folder: Path) -> str:
+    report = ending.report_folder
+    return (
+        f"\nnpo: {ending.npo_verdict}   noop: {ending.noop_verdict} (must be FAIL)   report: {ending.check_status}   "
+        f"{ending.elapsed_s:.0f} s in all\n\n"
+        "open     " + str(report.parent / "1" / "report.pdf") + "\n"
+        f"check    rtbf-check {report.parent / '1' / 'report.dsse.json'} --trust {folder / 'trust.json'}\n"
+        f"look     rtbf --home {folder} show {ending.ticket_id}\n"
+        f"remove   rm -r {folder}"
+    )
+
+
+class _Quiet:
+    """Tells nothing: the outcome is one JSON line at the end."""
+
+    def chapter(self, title: str, kind: str) -> None:
+        """Keep quiet."""
+
+    def say(self, line: str) -> None:
+        """Keep quiet."""
+
+    def ask(self, question: str, answer: str) -> None:
+        """Keep quiet."""
+
+    def verdict(self, view: TicketView) -> None:
+        """Keep quiet."""
+
+    def took(self, seconds: float) -> None:
+        """Keep quiet."""
+
+
+class _Terminal:
+    """Tells the story on standard output."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415 - 60 ms, only here
+
+        self._console = Console(highlight=False)
+        self._number = 0
+
+    def chapter(self, title: str, kind: str) -> None:
+        """Write the chapter's number, title and kind."""
+        self._number += 1
+        self._console.print(f"\n[bold]{self._number}. {title}[/]  [dim]({kind})[/]")
+
+    def say(self, line: str) -> None:
+        """Write a line."""
+        self._console.print(f"   {line}", markup=False)
+
+    def ask(self, question: str, answer: str) -> None:
+        """Write question and answer."""
+        self._console.print(f"   ? {question}", style="cyan", markup=False)
+        self._console.print(f"   ! {answer}", style="bold", markup=False)
+
+    def verdict(self, view: TicketView) -> None:
+        """Draw the probe table."""
+        from rtbf.cli.ticket_panel import verification_table  # noqa: PLC0415 - rich, only here
+
+        if view.verification is not None:
+            self._console.print(verification_table(view.verification))
+
+    def took(self, seconds: float) -> None:
+        """Write the chapter's duration."""
+        self._console.print(f"   [dim]{seconds:.1f} s[/]")
