@@ -26,9 +26,9 @@ from deploy.user import remove_server_folder
 from rtbf.evidence.ledger import verify_chain
 from rtbf.installation import create_installation
 from rtbf.pipeline import submit_ticket
-from rtbf.ticket_view import ticket_events, view_ticket
 from rtbf.store.tickets import find_ticket, tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
+from rtbf.ticket_view import ticket_events, view_ticket
 from workers.app import DEFAULT_QUEUE
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rtbf.files import make_private_folder
-from rtbf.ticket_view import view_ticket
 from rtbf.report.record import Report
 from rtbf.store.actors import actor_name, list_tokens, revoke_token
 from rtbf.store.records import save_record
 from rtbf.store.tickets import list_tickets, open_identifiers
+from rtbf.ticket_view import view_ticket
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient

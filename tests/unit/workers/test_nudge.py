@@ -12,9 +12,9 @@ import structlog
 from rtbf.errors import DiskFull, IllegalMove, LedgerBroken, RTBFError, TicketBusy
 from rtbf.logs import configure_logs
 from rtbf.pipeline import close_ticket, note_error, submit_ticket
-from rtbf.ticket_view import ticket_events, view_ticket
 from rtbf.store.tickets import tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
+from rtbf.ticket_view import ticket_events, view_ticket
 from workers.backoff import BackOff
 from workers.nudge import Bench, answer_nudge
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rtbf.installation import Installation
-    from rtbf.ticket_view import TicketView
     from rtbf.progress import Progress
+    from rtbf.ticket_view import TicketView
 
 CANARY = "Canary Quillfeather"
 
