@@ -21,7 +21,7 @@ import click
 from celery import Celery
 
 from deploy.processes import Started, is_alive, require_ready, start, stop
-from deploy.servers import Server, require_binaries, start_postgres, start_redis
+from deploy.servers import require_binaries, start_postgres, start_redis
 from deploy.user import remove_server_folder, server_place, server_user
 from deploy.web import answers_http, require_free_port
 from rtbf.cli.errors import run_guarded
@@ -131,7 +131,7 @@ def start_service(place: Path, api_port: int) -> State:
         # 3. The home.
         home = place / "home"
         token = _prepare_home(home, postgres.url)
-        environment = _environment(home, postgres, broker, api_port)
+        environment = service_environment(home, postgres.url, broker.url, api_port)
         # 4. to 6. Our own processes.
         url = f"http://127.0.0.1:{api_port}"
         rtbf = [sys.executable, "-c", _TERMINAL]
@@ -144,7 +144,7 @@ def start_service(place: Path, api_port: int) -> State:
             return begun
 
         api = launch("API", [*rtbf, "serve"], lambda: answers_http(f"{url}/readyz"), 15.0)
-        worker = launch("Worker", _worker_command(), lambda: _answers_celery(broker.url), _WORKER_GRACE_S)
+        worker = launch("Worker", worker_command(), lambda: _answers_celery(broker.url), _WORKER_GRACE_S)
         sweep = launch("Sweep", [*rtbf, "--json", "sweep"], lambda: "sweep.started" in (place / "sweep.log").read_text(), 10.0)
         state = State(
             processes=(postgres.started, broker.started, api, worker, sweep), home=str(home),
@@ -175,21 +175,22 @@ def _prepare_home(home: Path, database_url: str) -> str:
     return token
 
 
-def _environment(home: Path, postgres: Server, broker: Server, api_port: int) -> dict[str, str]:
+def service_environment(home: Path, database_url: str, redis_url: str, api_port: int) -> dict[str, str]:
     """Return the environment of our processes: secrets travel here, not on command lines that every user can read."""
     own = {
         "RTBF_HOME": str(home),
-        "RTBF_DATABASE_URL": postgres.url,
-        "RTBF_REDIS_URL": broker.url,
+        "RTBF_DATABASE_URL": database_url,
+        "RTBF_REDIS_URL": redis_url,
         "RTBF_API_HOST": "127.0.0.1",
         "RTBF_API_PORT": str(api_port),
     }
     return {**os.environ, **own}
 
 
-def _worker_command() -> list[str]:
+def worker_command() -> list[str]:
+    """Return the command that runs one worker: one ticket at a time, in its own process."""
     options = ["-Q", "gpu,cpu", "--concurrency", "1", "--pool", "solo", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
-    return [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *options]
+    return [sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "worker", *options]
 
 
 def _answers_celery(redis_url: str) -> bool:
@@ -234,7 +235,7 @@ def _read_state(place: Path) -> State | None:
 
 
 def _tell(state: State) -> None:
-    click.echo(f"API      {state.api_url}   (description: {state.api_url}/openapi.json)")
+    click.echo(f"API      {state.api_url}   (description: {state.api_url}/docs)")
     click.echo(f"token    {state.token}")
     click.echo("For the terminal, on the same home and database:")
     click.echo(f"  export RTBF_HOME={state.home} RTBF_DATABASE_URL={state.database_url}")

@@ -46,6 +46,8 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_prefetch_multiplier": 1,
         "worker_hijack_root_logger": False,
+        # Our log lines are JSON already; Celery would wrap each into a line of its own and call it a warning.
+        "worker_redirect_stdouts": False,
         "worker_send_task_events": False,
         "enable_utc": True,
     }

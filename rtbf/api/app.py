@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from rtbf.api.guard import Guard
 from rtbf.api.problems import install_problems
-from rtbf.api.routes import health, tickets
+from rtbf.api.routes import description, health, tickets
 from rtbf.config import read_settings
 from rtbf.installation import Installation, open_installation
 from rtbf.logs import configure_logs
@@ -19,7 +19,7 @@ from rtbf.logs import configure_logs
 
 def create_app(installation: Installation) -> FastAPI:
     """Return the app that answers for `installation`."""
-    # The interactive pages would load scripts from somebody else's server, so only the plain description is served.
+    # FastAPI's interactive pages load scripts from somebody else's server; routes/description.py serves a plain one.
     app = FastAPI(
         title="rtbf",
         version=version("rtbf"),
@@ -27,11 +27,14 @@ def create_app(installation: Installation) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        # A redirect would repeat the path as it came.
+        redirect_slashes=False,
         # Built-in tracing would send paths as they came, and anybody may put a name into a path.
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.state.installation = installation
     install_problems(app)
+    app.include_router(description.router)
     app.include_router(health.router)
     app.include_router(tickets.router)
     app.add_middleware(Guard)

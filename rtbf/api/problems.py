@@ -134,7 +134,11 @@ def _answer_error(_request: Request, error: RTBFError) -> Response:
     return problem_of(error)
 
 
-def _answer_wrong_request(_request: Request, error: RequestValidationError) -> Response:
+def _answer_wrong_request(request: Request, error: RequestValidationError) -> Response:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and media_type != "application/json":
+        # FastAPI would only say that the body is no object; the header is what curl's users forget.
+        return problem_of(WrongBody([("header.content-type", "must be application/json")]))
     return problem_of(WrongBody([_fault(fault) for fault in error.errors()]))
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from rtbf.cli.context import emit
 from rtbf.errors import ExtraMissing, Outage
 
 if TYPE_CHECKING:
@@ -36,20 +38,26 @@ def serve(context: CliContext, host: str | None, port: int | None) -> None:
     import uvicorn  # noqa: PLC0415
 
     # uvicorn's own access log would print paths as they came, and anybody may put a name into a path.
-    server = uvicorn.Server(
-        uvicorn.Config(
-            _APP_FACTORY,
-            factory=True,
-            host=host or context.settings.api_host,
-            port=port or context.settings.api_port,
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
+    config = uvicorn.Config(
+        _APP_FACTORY,
+        factory=True,
+        host=host or context.settings.api_host,
+        port=port or context.settings.api_port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
     )
+    server = uvicorn.Server(config)
     try:
-        server.run()
+        # Bound first, so that the address is told only when it is ours.
+        listening = config.bind_socket()
+        address, taken = listening.getsockname()[:2]
+        url = f"http://{f'[{address}]' if ':' in address else address}:{taken}"
+        emit(context, {"url": url, "docs": f"{url}/docs"}, lambda: f"listening on {url}   (description: {url}/docs; Ctrl-C ends it)")
+        # A pipe would keep the line until the server ends.
+        sys.stdout.flush()
+        server.run(sockets=[listening])
     except KeyboardInterrupt:
         # The server has already closed its connections; for this command Ctrl-C is the ordinary end.
         return

@@ -88,11 +88,11 @@ def list_tickets(session: Session) -> Sequence[TicketRow]:
 
 
 def tickets_ready_for_work(session: Session, now: datetime) -> Sequence[str]:
-    """Return the ids of open tickets that wait for no person and that nobody holds."""
-    is_free = or_(TicketRow.lease_until.is_(None), TicketRow.lease_until < now)
+    """Return the ids of open tickets that wait for no person and that nobody holds; a dead process of this machine holds nothing."""
     waits = or_(TicketRow.reason.is_(None), TicketRow.reason.not_in(WAITS_FOR_A_PERSON))
-    ready = select(TicketRow.id).where(and_(TicketRow.state != CLOSED, waits, is_free)).order_by(TicketRow.created_at)
-    return session.scalars(ready).all()
+    columns = (TicketRow.id, TicketRow.lease_owner, TicketRow.lease_until)
+    rows = session.execute(select(*columns).where(and_(TicketRow.state != CLOSED, waits)).order_by(TicketRow.created_at))
+    return [ticket_id for ticket_id, owner, until in rows if until is None or until < now or (owner is not None and _has_died(owner))]
 
 
 def move_ticket(

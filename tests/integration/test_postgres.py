@@ -23,7 +23,7 @@ from rtbf.store.actors import actor_id_for, create_token, new_id
 from rtbf.store.engine import head_revision, schema_revision, upgrade_schema
 from rtbf.store.events import append_event
 from rtbf.store.tables import APPEND_ONLY, ApprovalRow, Base, CorpusVersionRow, ModelRow
-from rtbf.store.tickets import claim_lease, release_lease, this_process
+from rtbf.store.tickets import claim_lease, release_lease, this_process, tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import ticket_events, view_ticket
 
@@ -225,8 +225,13 @@ def test_the_lease_of_a_dead_process_is_taken_at_once_and_that_of_a_living_one_i
     with pytest.raises(TicketBusy), either.transaction() as session:
         claim_lease(session, ready_ticket, this_process(), either.clock(), 60)
 
+    with either.transaction() as session:
+        ready_while_it_lived = tickets_ready_for_work(session, either.clock())
+
     end(claimer)  # SIGKILL: no chance to give the lease back
 
+    with either.transaction() as session:
+        assert (ready_while_it_lived, tickets_ready_for_work(session, either.clock())) == ([], [ready_ticket])
     with either.transaction() as session:
         claim_lease(session, ready_ticket, this_process(), either.clock(), 60)
 
