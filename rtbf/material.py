@@ -189,7 +189,7 @@ def _measure_level(
     size = context_tokens(network)
     by_id = {record.record_id: record for record in records}
     forget, retain, holdout = (
-        scoring_items([by_id[record_id] for record_id in chosen.record_ids], tokenizer, size)
+        training_items([by_id[record_id] for record_id in chosen.record_ids], tokenizer, size)
         for chosen in (selection.forget, selection.retain, selection.utility_holdout)
     )
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -204,11 +204,11 @@ def _measure_level(
         after.append(score_items(load_model(folder, digest, "a control model"), forget))
         cost += training_cost(corpus_tokens, int(dict(model.recipe)["epochs"]))
     level = Level(
-        original_nll_nats=_mean_nll(before),
-        control_nll_nats=_mean([_mean_nll(scores) for scores in after]),
+        item_levels_nats=_item_levels(after),
         sequence_drop_nats=_mean([_mean_sum(scores) - _mean_sum(before) for scores in after]),
         model_parameters=n_parameters,
         answer_tokens=sum(len(item.answer_ids) for item in forget) / len(forget),
+        forget_items=len(forget),
         forget_tokens=tokens_of(forget),
         retain_tokens=tokens_of(retain),
         holdout_tokens=tokens_of(holdout),
@@ -274,8 +274,13 @@ def _selected(installation: Installation, entry: CorpusEntry, chosen: RecordSet)
     return read_selected(entry, installation.home.resolved, chosen.record_ids)
 
 
-def _mean_nll(scores: list[ItemScores]) -> float:
-    return sum(-sum(score.log_probs) / len(score.log_probs) for score in scores) / len(scores)
+def _item_levels(controls: list[list[ItemScores]]) -> tuple[float, ...] | None:
+    """Return each item's mean NLL per answer token in nats, averaged over the control models; None without any."""
+    if not controls:
+        return None
+    return tuple(
+        sum(-sum(score.log_probs) / len(score.log_probs) for score in scores) / len(scores) for scores in zip(*controls, strict=True)
+    )
 
 
 def _mean_sum(scores: list[ItemScores]) -> float:

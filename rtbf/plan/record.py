@@ -33,14 +33,16 @@ class RecordSet:
 class StopRule:
     """When unlearning may stop: both sides must hold at one check (two-sided rule, methods/00-COMMON.md).
 
-    forget_nll_nats_min       mean over forget items of the mean NLL per answer token must be at least this
+    forget_nll_nats_min, _max mean over forget items of the mean NLL per answer token must lie between these; no upper
+                              bound without a control model, since then nothing says where a trace begins
     retain_nll_nats_rise_max  the same mean over retain items may rise at most this far above the original's
     target_origin             who chose the first number, and from what
-    is_braked                 an item whose own NLL per token has reached the first number takes no further part in the
-                              forget loss while it stays there: going on would leave a trace on the other side
+    is_braked                 an item takes part in the forget loss only while its NLL per token is below its own level
+                              (`Plan.forget_levels_nats`): going on would leave a trace on the other side
     """
 
     forget_nll_nats_min: str
+    forget_nll_nats_max: str | None
     retain_nll_nats_rise_max: str
     target_origin: str
     is_braked: bool
@@ -115,6 +117,8 @@ class Plan:
     stop: StopRule
     seed: int
     forget: RecordSet
+    forget_levels_nats: tuple[str, ...]
+    """One level per forget item, in order: the control models' mean NLL per answer token on it, or the fallback."""
     retain: RecordSet
     utility_holdout: RecordSet
     profile: str

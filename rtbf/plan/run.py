@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rtbf.plan.request import PlanRequest
 
 PROFILE = "smoke"
-CHECK_EVERY_STEPS = 10
+CHECK_EVERY_STEPS = 2
 RETAIN_RISE_MAX_NATS = "0.01"
 """Half of the margin of U1: the retain sample is trained against, the held-out records are not, and lose more."""
 CONTROL_MARGIN_NATS = 0.10
@@ -60,15 +60,16 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Level:
-    """What the models said about the forget items: mean NLL per answer token in nats, and mean NLL_sum per item.
+    """What the models said about the forget items, as they will be trained on.
 
-    control is None without a control model. answer_tokens: mean answer tokens of a forget item.
+    item_levels_nats     mean NLL per answer token of each item under the control models; None without a control model
+    sequence_drop_nats   mean over items of NLL_sum under the control models minus under the original; None likewise answer_tokens: mean answer tokens of a forget item.
     """
 
-    original_nll_nats: float
-    control_nll_nats: float | None
+    item_levels_nats: tuple[float, ...] | None
     sequence_drop_nats: float | None
     model_parameters: int
+    forget_items: int
     answer_tokens: float
     forget_tokens: int
     retain_tokens: int
@@ -157,6 +158,7 @@ def freeze(
         stop=_stop_rule(level, request, changes_weights=changes_weights),
         seed=selection.seed,
         forget=selection.forget,
+        forget_levels_nats=_levels(level),
         retain=selection.retain,
         utility_holdout=selection.utility_holdout,
         profile=PROFILE,
@@ -178,23 +180,33 @@ def freeze(
 
 
 def _stop_rule(level: Level, request: PlanRequest, *, changes_weights: bool) -> StopRule:
-    if level.control_nll_nats is None:
-        target, origin = FALLBACK_NLL_NATS, "no control model: answer probability at most 0.1"
-    else:
-        # A little short of the control: going on past it would leave a trace on the other side.
-        reached = decimal_text(level.control_nll_nats - CONTROL_MARGIN_NATS)
-        if reached is None:
-            raise PlanImpossible(found="a control model whose scores are not finite", expected="numbers", remedy="train the model again")
-        target = reached
-        origin = f"mean of the control model(s) minus {CONTROL_MARGIN_NATS} nat"
+    low, high, origin = FALLBACK_NLL_NATS, None, "no control model: answer probability at most 0.1"
+    if level.item_levels_nats is not None:
+        aim = sum(level.item_levels_nats) / len(level.item_levels_nats)
+        low, high = _finite(aim - CONTROL_MARGIN_NATS), _finite(aim + CONTROL_MARGIN_NATS)
+        origin = f"mean of the control model(s) ± {CONTROL_MARGIN_NATS} nat"
     return StopRule(
-        forget_nll_nats_min=target,
+        forget_nll_nats_min=low,
+        forget_nll_nats_max=high,
         retain_nll_nats_rise_max=RETAIN_RISE_MAX_NATS,
         target_origin=origin,
         is_braked=request.is_braked and changes_weights,
         check_every_steps=CHECK_EVERY_STEPS,
         max_steps=request.max_steps if changes_weights else 0,
     )
+
+
+def _levels(level: Level) -> tuple[str, ...]:
+    if level.item_levels_nats is None:
+        return (FALLBACK_NLL_NATS,) * level.forget_items
+    return tuple(_finite(value) for value in level.item_levels_nats)
+
+
+def _finite(value: float) -> str:
+    text = decimal_text(value)
+    if text is None:
+        raise PlanImpossible(found="a control model whose scores are not finite", expected="numbers", remedy="train the model again")
+    return text
 
 
 def _planned_probes() -> tuple[PlannedProbe, ...]:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from rtbf.lm.encoding import Item
     from rtbf.lm.scoring import ItemScores
-    from rtbf.plan.record import Plan
+    from rtbf.plan.record import Plan, StopRule
 
 _RETAIN_CHECK_ITEMS = 100
 _CHECKPOINT_EVERY = 10
@@ -130,6 +130,7 @@ def _train_adapter(
     with torch.no_grad(), model.disable_adapter():
         reference = torch.cat([nll_sums(answer_logits(model, [item]))[0] for item in material.forget])
         retain_before = _mean_nll(score_items(model, _checked_retain(plan, material)))
+    levels = torch.tensor([float(level) for level in plan.forget_levels_nats], device=reference.device)
     curve: list[CurvePoint] = []
     held = [False]
 
@@ -143,7 +144,7 @@ def _train_adapter(
                 forget_nll=sums[:n_forget],
                 forget_tokens=counts[:n_forget],
                 forget_nll_reference=reference[forget_places],
-                forget_weight=_brake(plan, sums[:n_forget], counts[:n_forget]),
+                forget_weight=_brake(plan, levels[forget_places], sums[:n_forget] / counts[:n_forget]),
                 retain_nll=sums[n_forget:],
                 retain_tokens=counts[n_forget:],
                 parameters=parameters,
@@ -156,7 +157,7 @@ def _train_adapter(
         forget = _mean_nll(score_items(model, material.forget))
         retain = _mean_nll(score_items(model, _checked_retain(plan, material)))
         curve.append(CurvePoint(step=step, forget_nll_nats=_text(forget), retain_nll_nats=_text(retain), loss=_text(loss)))
-        held[0] = forget >= float(plan.stop.forget_nll_nats_min) and retain - retain_before <= float(plan.stop.retain_nll_nats_rise_max)
+        held[0] = _is_held(plan.stop, forget, retain - retain_before)
         return held[0]
 
     def restore(saved: Any) -> None:  # noqa: ANN401 - our own JSON
@@ -177,11 +178,18 @@ def _train_adapter(
     return curve, steps, held[0]
 
 
-def _brake(plan: Plan, forget_nll: torch.Tensor, forget_tokens: torch.Tensor) -> torch.Tensor:
-    """Return (B_f,) 1 for items that take part in the forget loss, 0 for those that have reached the plan's level."""
+def _brake(plan: Plan, levels: torch.Tensor, nll_per_token: torch.Tensor) -> torch.Tensor:
+    """Return (B_f,) 1 for items that take part in the forget loss, 0 for those that have reached their level."""
     if not plan.stop.is_braked:
-        return torch.ones_like(forget_nll)
-    return (forget_nll.detach() / forget_tokens < float(plan.stop.forget_nll_nats_min)).to(forget_nll.dtype)
+        return torch.ones_like(nll_per_token)
+    return (nll_per_token.detach() < levels).to(nll_per_token.dtype)
+
+
+def _is_held(stop: StopRule, forget_nll_nats: float, retain_rise_nats: float) -> bool:
+    """Return whether both sides of the stop rule hold."""
+    is_low_enough = stop.forget_nll_nats_max is None or forget_nll_nats <= float(stop.forget_nll_nats_max)
+    is_forgotten = forget_nll_nats >= float(stop.forget_nll_nats_min) and is_low_enough
+    return is_forgotten and retain_rise_nats <= float(stop.retain_nll_nats_rise_max)
 
 
 def batch_places(seed: int, step: int, n_forget: int, n_retain: int) -> tuple[list[int], list[int]]:

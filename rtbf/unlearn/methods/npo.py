@@ -36,7 +36,7 @@ CARD = {
         {
             "name": "learning_rate", "kind": "decimal", "default": "0.0001", "minimum": "0.0000001", "maximum": "0.1",
             "meaning": "peak AdamW rate on the LoRA adapter",
-            "source": "0.0001 to 0.0002 from 1 B parameters on (npo.md); 0.001 is proposed for models below 100 M",
+            "source": "0.0001 to 0.0002 from 1 B parameters on (npo.md); 0.0004 is proposed for models below 100 M",
         },
     ],
     "needs": ["forget", "retain", "reference"],
@@ -68,11 +68,11 @@ def propose(*, sequence_drop_nats: float | None, answer_tokens: float, model_par
     sequence_drop_nats   how far NLL_sum of a forget item is to rise on average to reach the never-shown level; None: unknown
     The pull has faded to about 1/1000 at a rise of 7.5/β nats (w = 2/(1 + e^{βd})), so β is set to end there: with the
     paper's 0.1 short, strongly memorised answers stop far above that level. The forget term sums over a sequence's
-    tokens while the retain term is a mean over tokens, so α is set to half the tokens of an answer: with the paper's 1
+    tokens while the retain term is a mean over tokens, so α is set to the tokens of an answer: with the paper's 1
     the retained records are thrown away first and repaired later (both measured: docs/log.md).
     """
-    proposed = {"learning_rate": "0.001" if model_parameters < _SMALL_MODEL else "0.0001"}
-    proposed["alpha"] = f"{min(100.0, max(1.0, answer_tokens / 2)):.0f}"
+    proposed = {"learning_rate": "0.0004" if model_parameters < _SMALL_MODEL else "0.0001"}
+    proposed["alpha"] = f"{min(100.0, max(1.0, answer_tokens)):.0f}"
     if sequence_drop_nats is not None and sequence_drop_nats > 0:
         proposed["beta"] = f"{min(0.5, max(0.001, _FADED_AT / sequence_drop_nats)):.4f}"
     return proposed
