@@ -166,6 +166,8 @@ def plan(**changes: Any) -> Plan:
         adapter=Adapter(rank=8, alpha=16, is_merged=True),
         stop=StopRule(
             forget_nll_nats_min="1.900000",
+            forget_nll_nats_max="2.100000",
+            is_braked=True,
             retain_nll_nats_rise_max="0.050000",
             target_origin="mean of the control models",
             check_every_steps=10,
@@ -173,6 +175,7 @@ def plan(**changes: Any) -> Plan:
         ),
         seed=17,
         forget=RecordSet(corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(20)), digest=sha(9)),
+        forget_levels_nats=("2.000000",) * 20,
         retain=RecordSet(corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(100, 260)), digest=sha(10)),
         utility_holdout=RecordSet(
             corpus="community", version=sha(4), record_ids=tuple(f"r{n:04}" for n in range(300, 340)), digest=sha(11)

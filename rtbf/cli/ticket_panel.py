@@ -131,15 +131,21 @@ def _plan_grid(plan: Plan, digest: str | None, approvals: tuple[tuple[str, bool]
         "data",
         f"forget {len(plan.forget.record_ids)}, retain {len(plan.retain.record_ids)}, held out {len(plan.utility_holdout.record_ids)}",
     )
-    grid.add_row(
-        "stop", f"forget NLL ≥ {plan.stop.forget_nll_nats_min} nat ({plan.stop.target_origin}), at most {plan.stop.max_steps} steps"
-    )
+    grid.add_row("stop", _stop_text(plan))
     grid.add_row("control", plan.controls.reason)
     grid.add_row("class", f"at most {plan.class_cap}: {plan.cap_reason}")
     grid.add_row("digest", digest or "")
     given = ", ".join(f"{actor} {'approved' if is_approval else 'rejected'}" for actor, is_approval in approvals)
     grid.add_row("approval", given or "none yet")
     return grid
+
+
+def _stop_text(plan: Plan) -> str:
+    stop = plan.stop
+    if stop.max_steps == 0:
+        return "nothing is trained"
+    high = "" if stop.forget_nll_nats_max is None else f" to {stop.forget_nll_nats_max}"
+    return f"forget NLL {stop.forget_nll_nats_min}{high} nat per token ({stop.target_origin}), at most {stop.max_steps} steps"
 
 
 def verification_table(verification: Verification) -> RenderableType:

@@ -158,8 +158,10 @@ def _plan(said: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _stop_words(stop: Mapping[str, Any]) -> str:
+    low, high = stop["forget_nll_nats_min"], stop["forget_nll_nats_max"]
+    aim = f"at least {shown(low)}" if high is None else f"from {shown(low)} to {shown(high)}"
     return (
-        f"mean surprise per answer token at least {shown(stop['forget_nll_nats_min'])} nats on the records to remove "
+        f"mean surprise per answer token {aim} nats on the records to remove "
         f"({stop['target_origin']}), and at most {shown(stop['retain_nll_nats_rise_max'])} nats above the original's on the rest; "
         f"looked at every {stop['check_every_steps']} steps, at most {stop['max_steps']} steps"
     )
