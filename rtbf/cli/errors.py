@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rtbf.errors import Refusal, RTBFError
+from rtbf.errors import ExtraMissing, Refusal, RTBFError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,14 @@ WAITING = 4
 FAULT = 5
 INTERRUPTED = 130
 """What shells use for a process ended by Ctrl-C: 128 + SIGINT."""
+
+
+_EXTRA_OF = {
+    **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "scipy", "numpy"), "ml"),
+    **dict.fromkeys(("celery", "kombu", "redis", "psycopg", "uvicorn"), "service"),
+    "typst": "pdf",
+}
+"""Package → the extra of ours that brings it."""
 
 
 def exit_code_of(error: RTBFError) -> int:
@@ -58,9 +66,24 @@ def run_guarded(command: Callable[[], object], *, is_json: bool) -> int:
     except BrokenPipeError:
         _close_broken_output()
         return DONE
+    except ModuleNotFoundError as missing:
+        return _tell_missing(missing, is_json=is_json)
     except Exception as unforeseen:  # noqa: BLE001 - the terminal's last handler: it tells the type only
         return _tell_unforeseen(unforeseen, is_json=is_json)
     return code if isinstance(code, int) else DONE
+
+
+def _tell_missing(missing: ModuleNotFoundError, *, is_json: bool) -> int:
+    """Tell which extra brings a package that is not installed; a package of no extra is a fault of ours."""
+    package = (missing.name or "").partition(".")[0]
+    extra = _EXTRA_OF.get(package)
+    if extra is None:
+        return _tell_unforeseen(missing, is_json=is_json)
+    error = ExtraMissing(
+        found=f"no {package} in this environment", expected=f"the {extra} extra", remedy=f"pip install 'rtbf[{extra}]' and run it again"
+    )
+    _tell(error.code, error.found, error.expected, error.remedy, is_json=is_json)
+    return exit_code_of(error)
 
 
 def _tell_unforeseen(unforeseen: Exception, *, is_json: bool) -> int:

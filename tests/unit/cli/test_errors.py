@@ -93,3 +93,21 @@ def test_an_interrupted_command_says_that_it_can_be_run_again(capsys: pytest.Cap
     run_guarded(command, is_json=False)
 
     assert "run it again to continue" in capsys.readouterr().err
+
+
+def test_a_missing_package_names_the_extra_that_brings_it(capsys: pytest.CaptureFixture[str]) -> None:
+    command = raising(ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"))
+
+    code = run_guarded(command, is_json=False)
+
+    assert code == 1
+    assert "pip install 'rtbf[ml]'" in capsys.readouterr().err
+
+
+def test_a_missing_package_of_no_extra_is_a_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    command = raising(ModuleNotFoundError("No module named 'quill'", name="quill"))
+
+    code = run_guarded(command, is_json=False)
+
+    assert code == 5
+    assert "unforeseen" in capsys.readouterr().err
