@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _STATUS_STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
 _FINDING_STYLE = {"equivalent": "green", "adverse": "red", "inconclusive": "yellow", "not_applicable": "dim"}
-_BAR_CELLS = 20
 
 
 def next_step(view: TicketView) -> str:
@@ -149,41 +148,39 @@ def _stop_text(plan: Plan) -> str:
 
 
 def verification_table(verification: Verification) -> RenderableType:
-    """Return verdict, claim and the probe table with bars for before, after and control."""
+    """Return verdict, probe table and claim; it fits into 80 columns."""
     verdict = verification.verdict
     statuses = {finding.probe_id: finding for finding in verdict.findings}
-    table = Table(
-        title_justify="left",
-        title=Text.assemble("Verdict ", (verdict.status, _STATUS_STYLE[verdict.status]), f", class awarded: {verdict.class_awarded}"),
-    )
-    for column in ("probe", "before", "after", "never shown", "effect [90 %]", "margin", "status"):
-        table.add_column(column)
+    head = Text.assemble("Verdict ", (verdict.status, _STATUS_STYLE[verdict.status]), f"   class awarded: {verdict.class_awarded}")
+    table = Table(expand=False)
+    table.add_column("probe", min_width=20)
+    for column in ("before", "after", "control"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("effect [90 %]", no_wrap=True)
+    table.add_column("status", no_wrap=True)
     for probe in verification.probes:
         finding = statuses[probe.probe_id]
-        status = Text(finding.status + (f" ({finding.reason})" if finding.reason else ""), style=_FINDING_STYLE[finding.status])
-        table.add_row(
-            f"{probe.probe_id} {probe.name}\n[dim]{probe.unit}[/]",
-            _bar(probe, probe.before), _bar(probe, probe.after), _bar(probe, probe.control),
-            _effect(probe), f"±{probe.margin}" if probe.direction == "two_sided" else f"<{probe.margin}", status,
-        )  # fmt: skip
+        style = _FINDING_STYLE[finding.status]
+        status = Text("\n".join(filter(None, (finding.status.replace("_", " "), finding.reason))), style=style)
+        name = Text.assemble((f"{probe.probe_id} ", "bold"), probe.name.replace("_", " "), (f"\n{probe.unit}", "dim"))
+        numbers = [_number(value) for value in (probe.before, probe.after, probe.control)]
+        table.add_row(name, *numbers, _effect(probe), status)
     reasons = sorted({code.rpartition(":")[2] for code in verdict.codes})
     explained = Text("\n".join(f"{reason}: {CODE_MEANINGS.get(reason, '')}" for reason in reasons), style="dim")
-    return Group(table, Text(verdict.claim), explained)
+    legend = Text(
+        "control: models made by the same recipe and never shown the records. Effect: after − control; for U1 after − before.", style="dim"
+    )
+    return Group(head, table, legend, Text(verdict.claim), explained)
 
 
-def _bar(probe: ProbeResult, value: str | None) -> str:
-    """Return a number, with a bar where the unit is a share."""
-    if value is None:
-        return "–"
-    number = float(value)
-    if not probe.unit.startswith("share"):
-        return f"{number:.3f}"
-    filled = round(max(0.0, min(1.0, number)) * _BAR_CELLS / 2)
-    return f"{number:.3f}\n{'█' * filled}{'·' * (_BAR_CELLS // 2 - filled)}"
+def _number(value: str | None) -> str:
+    return "–" if value is None else f"{float(value):.3f}"
 
 
 def _effect(probe: ProbeResult) -> str:
+    """Return the mean effect, its interval, and the margin fixed in the plan."""
     interval: Interval | None = probe.interval
+    margin = f"±{probe.margin}" if probe.direction == "two_sided" else f"<{probe.margin}"
     if probe.estimate is None or interval is None:
-        return "–"
-    return f"{float(probe.estimate):+.3f}\n[{float(interval.low):+.3f}, {float(interval.high):+.3f}]"
+        return f"–\nmargin {margin}"
+    return f"{float(probe.estimate):+.3f} [{float(interval.low):+.2f}, {float(interval.high):+.2f}]\nmargin {margin}"
