@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)  ## the whole story in minutes: people, a model, a ticket, unlearning, a signed report
 	@mkdir -p .demo
-	$(BIN)/rtbf --home $(DEMO_HOME) demo
+	$(BIN)/rtbf demo --folder $(DEMO_HOME)
 
 test: $(STAMP)  ## all tests: unit, contract, architecture, integration, journey
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -33,8 +33,8 @@ lint: $(STAMP)  ## ruff, formatting, import contracts
 types: $(STAMP)  ## mypy strict on rtbf and workers
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## every benchmark; each prints a ratio measured in one run
-	@set -e; for file in benchmarks/*.py; do test -e "$$file" || { echo "no benchmark yet"; break; }; echo "== $$file"; $(BIN)/python "$$file"; done
+bench: $(STAMP)  ## every benchmark; each prints a ratio measured in one run; rewrites docs/reference/benchmarks.md
+	$(BIN)/python -m benchmarks.run
 
 docs: $(STAMP)  ## rewrite docs/reference from cards, errors, settings and the command tree
 	$(BIN)/python docs/generate.py
