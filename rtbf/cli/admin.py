@@ -12,8 +12,6 @@ from rtbf.cli.context import CliContext, emit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import Engine
-
 
 @click.command("init")
 @click.pass_obj
@@ -66,10 +64,10 @@ def db() -> None:
 def upgrade(context: CliContext) -> None:
     """Bring the schema to this release; a SQLite database is backed up first, and a newer one is refused."""
     from rtbf.clock import utc_now  # noqa: PLC0415 - the database layer, when it is needed
-    from rtbf.store.engine import head_revision, upgrade_schema  # noqa: PLC0415
+    from rtbf.store.engine import head_revision, open_engine, upgrade_schema  # noqa: PLC0415
 
-    engine, database = _engine(context)
-    backup = upgrade_schema(engine, database, utc_now())
+    url, database = _database(context)
+    backup = upgrade_schema(open_engine(url), database, utc_now())
     data = {"schema": head_revision(), "backup": None if backup is None else str(backup)}
     emit(context, data, lambda: f"schema {data['schema']}" + (f"\nbackup {backup}" if backup else "\nnothing to back up"))
 
@@ -80,22 +78,22 @@ def backup(context: CliContext) -> None:
     """Copy the SQLite database, consistently, beside itself."""
     from rtbf.clock import utc_now  # noqa: PLC0415 - the database layer, when it is needed
     from rtbf.errors import BadInput  # noqa: PLC0415
-    from rtbf.store.engine import backup_sqlite  # noqa: PLC0415
+    from rtbf.store.engine import backup_sqlite, open_engine  # noqa: PLC0415
 
-    engine, database = _engine(context)
+    url, database = _database(context)
     if database is None:
         raise BadInput(found="a database outside the home", expected="SQLite in the home", remedy="use pg_dump, or your provider's backups")
-    target = backup_sqlite(engine, database, utc_now())
+    target = backup_sqlite(open_engine(url), database, utc_now())
     emit(context, {"backup": str(target)}, lambda: f"backup {target}")
 
 
-def _engine(context: CliContext) -> tuple[Engine, Path | None]:
-    """Return the engine without checking its schema, and the SQLite file when it is ours."""
+def _database(context: CliContext) -> tuple[str, Path | None]:
+    """Return the database's URL, whose schema may be any, and the SQLite file when it is ours."""
     from rtbf.home import existing_home  # noqa: PLC0415 - the database layer, when it is needed
-    from rtbf.store.engine import open_engine, sqlite_url  # noqa: PLC0415
+    from rtbf.store.engine import sqlite_url  # noqa: PLC0415
 
     home = existing_home(context.home)
     url = context.settings.database_url
     if url is not None:
-        return open_engine(url.get_secret_value()), None
-    return open_engine(sqlite_url(home.database)), home.database
+        return url.get_secret_value(), None
+    return sqlite_url(home.database), home.database

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import grimp
@@ -16,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 BREAKS = {
     "Time's arrow": ("rtbf/verify/record.py", "import rtbf.report.record"),
     "Stages are entered by the executor only": ("rtbf/pipeline.py", "import rtbf.footprint.run"),
+    "What a stage works on is laid out for the executor only": ("rtbf/cli/work.py", "import rtbf.material"),
+    "Models are made for the terminal, the story and the executor's side": ("rtbf/pipeline.py", "import rtbf.foundry"),
     "The executor belongs to the terminal and the workers": ("rtbf/api/app.py", "import rtbf.executor"),
     "Settings are read at the edges only": ("rtbf/store/engine.py", "import rtbf.config"),
     "Logs are set up at the edges only": ("rtbf/pipeline.py", "import rtbf.logs"),
@@ -64,6 +67,16 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
         with (folder / file).open("a", encoding="utf-8") as copy:
             copy.write(f"\n{line}\n")
     return _lint(folder)
+
+
+def test_every_module_at_the_top_has_a_place_in_times_arrow() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    arrow = next(contract for contract in contracts if contract["name"] == "Time's arrow")
+
+    placed = {name.strip("() ") for layer in arrow["layers"] for name in layer.split("|")}
+
+    there = {f"rtbf.{path.stem}" for path in (ROOT / "rtbf").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert there - {"rtbf.__init__"} - placed == set()
 
 
 def test_the_contracts_hold(tmp_path: Path) -> None:
