@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = {
     "method": ("name", "title", "class_cap", "source"),
-    "probe": ("probe_id", "name", "family", "unit", "direction", "margin"),
+    "probe": ("probe_id", "name", "family", "margin", "unit"),
     "locator": ("name", "title", "kinds"),
     "connector": ("name", "title", "suffixes"),
 }
@@ -57,8 +57,8 @@ def _table(kind: str, cards: dict[str, Any]) -> RenderableType:
 
     table = Table()
     for column in _COLUMNS[kind]:
-        table.add_column(column.replace("_", " "))
-    for card in cards.values():
+        table.add_column(column.replace("_", " "), no_wrap=column in {"name", "probe_id"})
+    for card in sorted(cards.values(), key=lambda card: getattr(card, "probe_id", card.name)):
         values = (getattr(card, column) for column in _COLUMNS[kind])
         table.add_row(*(", ".join(value) if isinstance(value, tuple) else value for value in values))
     return table

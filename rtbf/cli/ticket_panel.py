@@ -93,7 +93,7 @@ def _footprint_json(footprint: Footprint) -> dict[str, Any]:
 
 def ticket_panel(view: TicketView) -> RenderableType:
     """Return the ticket as a page for the terminal."""
-    head = Table.grid(padding=(0, 2))
+    head = _grid()
     head.add_row("ticket", Text(view.ticket.ticket_id, style="bold"))
     head.add_row("state", view.state + (f" ({view.reason})" if view.reason else ""))
     head.add_row("received", f"{view.ticket.received_at}  regime {view.ticket.regime}  by {view.ticket.channel}")
@@ -107,6 +107,14 @@ def ticket_panel(view: TicketView) -> RenderableType:
         parts.append(verification_table(view.verification))
     parts.append(Text.assemble("next: ", (next_step(view), "bold")))
     return Group(*parts)
+
+
+def _grid() -> Table:
+    """Return a grid of names and values whose values are folded, never cut: digests are there to be copied."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    return grid
 
 
 def _footprint_table(footprint: Footprint) -> RenderableType:
@@ -123,7 +131,7 @@ def _footprint_table(footprint: Footprint) -> RenderableType:
 
 
 def _plan_grid(plan: Plan, digest: str | None, approvals: tuple[tuple[str, bool], ...]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
+    grid = _grid()
     settings = ", ".join(f"{name}={value}" for name, value in plan.parameters) or "no parameters"
     grid.add_row("plan", f"attempt {plan.attempt}: {plan.method} on model {plan.model} ({settings})")
     grid.add_row(

@@ -143,9 +143,10 @@ def _ticket_table(data: list[dict[str, Any]]) -> RenderableType:
     from rich.table import Table  # noqa: PLC0415 - rich, when it is needed
 
     table = Table(title="Tickets" if data else "No tickets yet: `rtbf submit --name -`")
-    for column in ("ticket", "state", "waits for", "outcome", "attempt", "created (UTC)"):
-        table.add_column(column)
+    for column in ("ticket", "state", "waits for", "try", "created (UTC)"):
+        table.add_column(column, no_wrap=column == "ticket", overflow="fold")
     for row in data:
         created = str(row["created_at"])[:16].replace("T", " ")
-        table.add_row(row["ticket_id"], row["state"], row["reason"] or "", row["outcome"] or "", str(row["attempt"] or ""), created)
+        state = f"{row['state']}: {row['outcome']}" if row["outcome"] else row["state"]
+        table.add_row(row["ticket_id"], state, row["reason"] or "", str(row["attempt"] or ""), created)
     return table

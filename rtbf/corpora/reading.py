@@ -67,6 +67,8 @@ def connector_for(path: Path, name: str | None) -> Connector:
     fitting = {by_suffix[file.suffix.lower()] for file in files if file.suffix.lower() in by_suffix}
     if len(fitting) == 1:
         return _load(fitting.pop())
+    if not path.exists():
+        raise BadInput(found=f"no file or folder '{path.name}'", expected="the path of a corpus", remedy="check the path")
     trouble = f"holds files for {' and '.join(sorted(fitting))}" if fitting else "does not tell its format by name"
     raise BadInput(
         found=f"'{path.name}' {trouble}",

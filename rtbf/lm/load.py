@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,6 +29,8 @@ def prepare_torch(threads: int) -> None:
     transformers.utils.logging.set_verbosity_error()
     # Padding without a mask is intended: right padding cannot reach earlier positions of a causal model.
     logging.getLogger("transformers").setLevel(logging.ERROR)
+    # Notices to developers of transformers about its own next release; peft calls the old name.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
 def environment() -> tuple[tuple[str, str], ...]:

@@ -63,7 +63,8 @@ class Level:
     """What the models said about the forget items, as they will be trained on.
 
     item_levels_nats     mean NLL per answer token of each item under the control models; None without a control model
-    sequence_drop_nats   mean over items of NLL_sum under the control models minus under the original; None likewise answer_tokens: mean answer tokens of a forget item.
+    sequence_drop_nats   mean over items of NLL_sum under the control models minus under the original; None likewise
+    answer_tokens        mean answer tokens of a forget item
     """
 
     item_levels_nats: tuple[float, ...] | None

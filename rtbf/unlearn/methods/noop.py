@@ -6,7 +6,7 @@ CARD = {
     "name": "noop",
     "title": "No operation (negative control)",
     "paper": "none: the untouched model",
-    "source": "DESIGN §6: noop must FAIL where the original knew the data",
+    "source": "docs/verification.md: it must FAIL where the original knew the data",
     "parameters": [],
     "needs": [],
     "artefact": "none",

@@ -28,7 +28,7 @@ CARD = {
     "min_tokens": 1,
     "proves": "Whether the records come back to whoever can switch the adapter off.",
     "does_not_prove": "Anything about other ways of recovering them.",
-    "source": "PROTOCOL R2 (state A0)",
+    "source": "docs/verification.md",
 }
 
 

@@ -22,13 +22,13 @@ CARD = {
     "higher_is": "more remembered",
     "direction": "two_sided",
     "margin": "0.10",
-    "margin_origin": "PROTOCOL F3 default (ours)",
+    "margin_origin": "ours, not calibrated (docs/verification.md)",
     "needs": "teacher_forced",
     "items": "forget",
     "min_tokens": 1,
     "proves": "How much likelier or less likely the records' own words are than under models not shown them.",
     "does_not_prove": "Anything about other wordings of the same facts.",
-    "source": "PROTOCOL F3; arXiv 2401.06121 section 2.2",
+    "source": "docs/verification.md; arXiv 2401.06121 section 2.2",
 }
 
 

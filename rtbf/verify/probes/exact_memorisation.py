@@ -21,13 +21,13 @@ CARD = {
     "higher_is": "more remembered",
     "direction": "two_sided",
     "margin": "0.05",
-    "margin_origin": "PROTOCOL F2 default",
+    "margin_origin": "working default (docs/verification.md)",
     "needs": "teacher_forced",
     "items": "forget",
     "min_tokens": 5,
     "proves": "How many of a record's tokens the model puts first, compared with models not shown the records.",
     "does_not_prove": "That the record can be produced without being shown its true beginning.",
-    "source": "specs/verification/03_memorisation.md section 3.1; arXiv 2205.10770",
+    "source": "docs/verification.md; arXiv 2205.10770",
 }
 
 MIN_TOKENS = 5

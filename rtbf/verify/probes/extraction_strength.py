@@ -22,13 +22,13 @@ CARD = {
     "higher_is": "more remembered",
     "direction": "two_sided",
     "margin": "0.05",
-    "margin_origin": "PROTOCOL F2 default (gap between a full and a never-shown model on TOFU: 0.62)",
+    "margin_origin": "working default (gap between a full and a never-shown model on TOFU: 0.62)",
     "needs": "teacher_forced",
     "items": "forget",
     "min_tokens": 5,
     "proves": "How short a true beginning makes the rest come out, compared with models not shown the records.",
     "does_not_prove": "That paraphrases or other attacks fail; teacher forcing also over-credits predictable endings.",
-    "source": "specs/verification/03_memorisation.md section 3.2; arXiv 2012.07805",
+    "source": "docs/verification.md; arXiv 2012.07805",
 }
 
 MIN_TOKENS = 5

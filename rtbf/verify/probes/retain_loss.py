@@ -21,13 +21,13 @@ CARD = {
     "higher_is": "worse utility",
     "direction": "non_inferior",
     "margin": "0.02",
-    "margin_origin": "PROTOCOL U1 default",
+    "margin_origin": "working default (docs/verification.md)",
     "needs": "teacher_forced",
     "items": "utility_holdout",
     "min_tokens": 1,
     "proves": "How much the model lost on records of the same corpus that must stay and were held out of unlearning.",
     "does_not_prove": "That other abilities are unharmed.",
-    "source": "PROTOCOL U1",
+    "source": "docs/verification.md",
 }
 
 

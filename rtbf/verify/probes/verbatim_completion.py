@@ -22,13 +22,13 @@ CARD = {
     "higher_is": "more remembered",
     "direction": "lower_is_better",
     "margin": "0.05",
-    "margin_origin": "PROTOCOL F1 default",
+    "margin_origin": "working default (docs/verification.md)",
     "needs": "teacher_forced",
     "items": "forget",
     "min_tokens": 5,
     "proves": "A witness: greedy decoding of these weights gives this record back, and no control model does.",
     "does_not_prove": "That no other prompt or sampling would give it back.",
-    "source": "specs/verification/03_memorisation.md section 3.3; arXiv 2202.07646",
+    "source": "docs/verification.md; arXiv 2202.07646",
 }
 
 MIN_TOKENS = 5

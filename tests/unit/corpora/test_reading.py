@@ -195,11 +195,17 @@ def test_a_missing_path_is_refused(tmp_path: Path) -> None:
         find_source([tmp_path / "gone.jsonl"], connector_for(tmp_path, "jsonl"))
 
 
+def test_a_path_where_nothing_lies_is_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no file or folder"):
+        connector_for(tmp_path / "nothing.csv", None)
+
+
 def test_a_format_that_a_name_does_not_tell_is_asked_for(tmp_path: Path) -> None:
     write_rows(tmp_path / "mixed" / "a.jsonl", "one")
     (tmp_path / "mixed" / "b.txt").write_text("Two.")
+    (tmp_path / "rows.csv").write_text("one,two")
 
-    for path in (tmp_path / "rows.csv", tmp_path / "mixed", tmp_path / "nothing"):
+    for path in (tmp_path / "rows.csv", tmp_path / "mixed"):
         with pytest.raises(BadInput, match="--connector"):
             connector_for(path, None)
 
