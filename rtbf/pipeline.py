@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rtbf.clock import rfc3339
 from rtbf.errors import FourEyes, IllegalMove, StalePlan
 from rtbf.footprint.record import Footprint
+from rtbf.plan.approval import require_live_plan, require_second_person
 from rtbf.plan.record import Plan
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for, new_id
@@ -110,12 +111,26 @@ def finish_footprint(installation: Installation, footprint: Footprint, actor: st
 
 
 def reopen_planning(installation: Installation, ticket_id: str, actor: str) -> None:
-    """Take a ticket back to planning, for another method or after a verdict; a ticket already there stays."""
+    """Take a ticket back to planning, for another method or after a verdict; a ticket already there stays.
+
+    Weights that an undecided attempt left as a candidate are rejected: a new plan means that nobody accepted them.
+    """
     now = installation.clock()
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
+        if row.state == lifecycle.VERIFYING:
+            _set_candidate(session, row.id, "rejected")
         if row.state != lifecycle.PLANNING:
             _move(session, installation, row, lifecycle.PLANNING, None, actor_id_for(session, actor, now), {}, now)
+
+
+def reopen_locating(installation: Installation, ticket_id: str, actor: str) -> None:
+    """Take a ticket that waits in planning back to locating, because corpora or models have changed since."""
+    now = installation.clock()
+    with installation.transaction() as session:
+        row = find_ticket(session, ticket_id)
+        actor_id = actor_id_for(session, actor, now)
+        _move(session, installation, row, lifecycle.LOCATING, lifecycle.AWAITING_WORKER, actor_id, {}, now)
 
 
 def finish_plan(installation: Installation, plan: Plan, actor: str) -> str:
@@ -147,18 +162,10 @@ def decide_plan(installation: Installation, ticket_id: str, plan_digest: str, ac
                 remedy=f"see `rtbf show {ticket_id}`",
             )
         plan, live_digest = required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
-        if plan_digest != live_digest:
-            raise StalePlan(
-                found=f"a decision on {plan_digest}",
-                expected=f"the live plan {live_digest}",
-                remedy=f"read `rtbf show {ticket_id}` and decide on the digest it prints",
-            )
         ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
-        if is_approval and actor_id in {ticket.submitted_by, plan.planned_by}:
-            did = "submitted the ticket" if actor_id == ticket.submitted_by else "made the plan"
-            raise FourEyes(
-                found=f"an approval by the actor who {did}", expected="a second person", remedy="let a colleague approve with --as NAME"
-            )
+        require_live_plan(ticket_id, plan_digest, live_digest)
+        if is_approval:
+            require_second_person(actor_id, ticket, plan)
         approval = ApprovalRow(
             id=new_id("apr"), ticket_id=ticket_id, plan_digest=plan_digest, actor_id=actor_id, is_approval=is_approval, given_at=now
         )

@@ -46,6 +46,11 @@ def _decision_step(view: TicketView) -> str:
         )
     if view.footprint is not None and not view.footprint.hits:
         return f"nothing was found; a second person closes it: `rtbf decide {ticket_id} --close no_data`"
+    if view.footprint is not None and not view.footprint.models:
+        return (
+            "the records were found, but no model is known to have learned them: delete them at the source, add the corpus "
+            f"again, and search once more: `rtbf footprint {ticket_id} --again`"
+        )
     return f"a person chooses another plan: `rtbf plan {ticket_id} --method …`"
 
 

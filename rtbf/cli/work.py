@@ -34,13 +34,18 @@ def run_command(context: CliContext, ticket_id: str, until: str | None) -> int:
 
 @click.command("footprint")
 @click.argument("ticket_id", metavar="TICKET")
+@click.option("--again", is_flag=True, help="Search once more, because corpora or models have changed since.")
 @click.pass_obj
-def footprint(context: CliContext, ticket_id: str) -> int:
+def footprint(context: CliContext, ticket_id: str, *, again: bool) -> int:
     """Locate the person of a ticket, if that was not done yet, and show where they were found and what was not searched."""
     from rtbf.executor import advance  # noqa: PLC0415 - the executor belongs to commands that run
+    from rtbf.pipeline import reopen_locating  # noqa: PLC0415
 
+    installation = context.open_installation()
+    if again:
+        reopen_locating(installation, ticket_id, context.actor)
     with shown_progress() as progress:
-        view = advance(context.open_installation(), ticket_id, context.actor, progress, work=work_settings(context), until="planning")
+        view = advance(installation, ticket_id, context.actor, progress, work=work_settings(context), until="planning")
     _tell(context, view)
     return DONE if view.footprint is not None else WAITING
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _PAD_ID = 0
 _SELF_TEST_IDS = (1, 2, 3, 4)
+_BENDS_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+"""Settings by which an architecture changes its logits after the output layer. A cap is not seen on the small logits of
+an untrained model, so these names are asked for besides trying it out."""
 _has_plain_head: weakref.WeakKeyDictionary[torch.nn.Module, bool] = weakref.WeakKeyDictionary()
 
 
@@ -84,10 +87,22 @@ def _transformer_of(model: Any) -> Any:  # noqa: ANN401 - a PreTrainedModel, or 
 def _head_is_plain(whole: Any) -> bool:  # noqa: ANN401 - a PreTrainedModel
     """Return whether output layer ∘ backbone is the whole model. Some scale or cap their logits (Gemma 2, Cohere): those are not."""
     if whole not in _has_plain_head:
+        _has_plain_head[whole] = not any(getattr(whole.config, name, None) for name in _BENDS_LOGITS) and _agrees_on_a_sample(whole)
+    return _has_plain_head[whole]
+
+
+def _agrees_on_a_sample(whole: Any) -> bool:  # noqa: ANN401 - a PreTrainedModel
+    # Dropout would make the two passes differ, and would use up random numbers of the step at which this happens to run:
+    # a run that was killed and resumed asks at another step than one that was not.
+    modes = [(module, module.training) for module in whole.modules()]
+    whole.eval()
+    try:
         ids = torch.tensor([_SELF_TEST_IDS], device=next(whole.parameters()).device)
         with torch.no_grad():
             expected = whole(input_ids=ids, use_cache=False).logits
             hidden = whole.base_model(input_ids=ids, use_cache=False).last_hidden_state
             found = whole.get_output_embeddings()(hidden)
-        _has_plain_head[whole] = bool(torch.allclose(expected, found, rtol=0, atol=1e-5))
-    return _has_plain_head[whole]
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return bool(torch.allclose(expected, found, rtol=0, atol=1e-5))

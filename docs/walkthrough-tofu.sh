@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Walk one TOFU author from a letter to a signed report. Usage: docs/walkthrough-tofu.sh authors.jsonl [new-home]
+# The first 20 authors (400 rows) are taken. Every command is echoed; exit codes 1, 3 and 4 are answers, not faults.
+set -euo pipefail
+data=${1:?"the path of TOFU's authors as JSON Lines (question, answer)"}
+export RTBF_HOME=${2:-$(mktemp -d)/home}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+step() { printf '\n$ %s\n' "$*"; "$@" || printf '[exit %s]\n' "$?"; }
+field() { rtbf show "$1" --json | python3 -c "import json,sys; print(json.load(sys.stdin)$2)"; }
+
+head -n 400 "$data" >"$work/tofu-20-authors.jsonl"
+step rtbf init
+step rtbf corpus add tofu "$work/tofu-20-authors.jsonl"
+step rtbf model train support --corpus tofu --preset tiny --seed 0
+step rtbf model complete support "Who are Jaime Vasquez's parents and what are their professions?"
+
+printf '\n$ rtbf --as officer submit --name "Jaime Vasquez" --ref jira:PRIV-1042\n'
+ticket=$(rtbf --as officer submit --name "Jaime Vasquez" --ref jira:PRIV-1042 --json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["ticket_id"])')
+printf '%s\n' "$ticket"
+step rtbf --as officer identify "$ticket" record --method document_viewed
+step rtbf --as engineer plan "$ticket" || true
+step rtbf --as engineer run "$ticket" --until planning
+step rtbf --as engineer plan "$ticket" --method npo --seed 1
+digest=$(field "$ticket" '["plan"]["digest"]')
+step rtbf --as engineer approve "$ticket" --digest "$digest"
+step rtbf --as dpo approve "$ticket" --digest "$digest"
+step rtbf --as engineer run "$ticket"
+step rtbf report "$ticket" --out "$RTBF_HOME/outgoing"
+step rtbf-check "$RTBF_HOME/outgoing/report.dsse.json" --trust "$RTBF_HOME/trust.json" --pdf "$RTBF_HOME/outgoing/report.pdf" --artefact "$RTBF_HOME/artefacts/$ticket/1/merged"
+step rtbf model complete support --revision 2 "Who are Jaime Vasquez's parents and what are their professions?"
+step rtbf log show "$ticket"
