@@ -20,7 +20,6 @@ printf '\n$ rtbf --as officer submit --name "Jaime Vasquez" --ref jira:PRIV-1042
 ticket=$(rtbf --as officer submit --name "Jaime Vasquez" --ref jira:PRIV-1042 --json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["ticket_id"])')
 printf '%s\n' "$ticket"
 step rtbf --as officer identify "$ticket" record --method document_viewed
-step rtbf --as engineer plan "$ticket" || true
 step rtbf --as engineer run "$ticket" --until planning
 step rtbf --as engineer plan "$ticket" --method npo --seed 1
 digest=$(field "$ticket" '["plan"]["digest"]')

@@ -138,7 +138,7 @@ def _answer_wrong_request(request: Request, error: RequestValidationError) -> Re
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "POST" and media_type != "application/json":
         # FastAPI would only say that the body is no object; the header is what curl's users forget.
-        return problem_of(WrongBody([("header.content-type", "must be application/json")]))
+        return problem_of(WrongBody([("body", "must be sent with Content-Type: application/json")]))
     return problem_of(WrongBody([_fault(fault) for fault in error.errors()]))
 
 

@@ -33,7 +33,7 @@ def test_a_forgotten_content_type_is_named(caller: TestClient) -> None:
     answer = caller.post("/v1/tickets", content=content, headers={"Content-Type": "application/x-www-form-urlencoded"})
 
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"field": "header.content-type", "message": "must be application/json"}]
+    assert answer.json()["errors"] == [{"field": "body", "message": "must be sent with Content-Type: application/json"}]
 
 
 def test_a_wrong_path_is_never_repeated_in_a_redirect(caller: TestClient) -> None:
