@@ -1,0 +1,33 @@
+"""Run every benchmark and write what they printed into docs/reference/benchmarks.md. Run as `make bench`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "reference" / "benchmarks.md"
+BENCHMARKS = ("start_time", "scoring_pass", "step_rate")
+
+
+def main() -> int:
+    """Run them one after the other, print and write their output; return 1 when one failed."""
+    texts, has_failed = [], False
+    for name in BENCHMARKS:
+        command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{name}"]
+        done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own files
+        print(done.stdout, flush=True)
+        has_failed = has_failed or done.returncode != 0
+        texts.append(done.stdout.rstrip())
+    if has_failed:
+        print("a benchmark failed; the page was left as it was", file=sys.stderr)
+        return 1
+    blocks = "\n\n".join(f"```\n{text}\n```" for text in texts)
+    head = "Written by `make bench`. Each block is one run: ours and a named baseline measured in turns, on the machine it names."
+    PAGE.write_text(f"# Benchmarks\n\n{head}\nRatios are the result; seconds are this machine's.\n\n{blocks}\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
