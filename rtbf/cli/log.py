@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,10 @@ from rtbf.cli.context import CliContext, emit
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{64}")
+_SHOWN_DIGEST = 14
 
 
 @click.group("log")
@@ -45,14 +50,17 @@ def _table(events: list[dict[str, Any]]) -> RenderableType:
     from rich.table import Table  # noqa: PLC0415 - rich, when it is needed
 
     table = Table()
-    for column in ("#", "time", "event", "actor", "data"):
-        table.add_column(column)
+    for column in ("#", "time (UTC)", "event", "actor", "move and facts"):
+        table.add_column(column, overflow="fold")
     for event in events:
-        data = ", ".join(f"{name} {_short(value)}" for name, value in sorted(event["data"].items()))
-        table.add_row(str(event["tseq"]), event["time"][:19].replace("T", " "), event["type"], event["actor"]["id"], data)
+        facts = dict(event["data"])
+        move = " → ".join(facts.pop(end) for end in ("from", "to") if end in facts)
+        data = ", ".join(f"{name} {_short(value)}" for name, value in sorted(facts.items()))
+        moment = event["time"][:19].replace("T", " ")
+        table.add_row(str(event["tseq"]), moment, event["type"], event["actor"]["id"], "\n".join(filter(None, (move, data))))
     return table
 
 
 def _short(value: object) -> str:
     text = str(value)
-    return f"{text[:14]}…" if text.startswith("sha256:") else text
+    return f"{text[:_SHOWN_DIGEST]}…" if len(text) > _SHOWN_DIGEST and _DIGEST.fullmatch(text) else text

@@ -42,8 +42,10 @@ def training_items(records: Iterable[Record], tokenizer: PreTrainedTokenizerBase
     start, end = _borders(tokenizer)
     for record in records:
         if record.prompt:
-            prompt = [*start, *_ids(tokenizer, record.prompt + SEPARATOR)][: max_tokens // 2]
             answer = [*_ids(tokenizer, record.completion), *end]
+            # A prompt is cut only for an answer that needs the room, and never below half of the window.
+            room = max(max_tokens // 2, max_tokens - len(answer))
+            prompt = [*start, *_ids(tokenizer, record.prompt + SEPARATOR)][:room]
             items.append(
                 _item(record.record_id, prompt, answer[: max_tokens - len(prompt)], len(prompt) + len(answer) <= max_tokens and bool(end))
             )

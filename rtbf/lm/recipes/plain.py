@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 _VOCABULARY = 2048
 _START, _END = "<s>", "</s>"
 _SORT_WINDOW_BATCHES = 8
+_HEADS = 4
+_HIDDEN_STEP = 2 * _HEADS
+"""Each head needs an even width for its rotary position encoding."""
 
 PRESETS: dict[str, dict[str, str]] = {
     "tiny": {"tune": "scratch", "hidden": "128", "layers": "2", "epochs": "25", "batch": "16", "learning_rate": "0.003"},
@@ -66,17 +69,26 @@ def recipe_parameters(preset: str, overrides: dict[str, str]) -> tuple[tuple[str
         if name not in PRESETS[preset] or name == "tune":
             changeable = ", ".join(sorted(set(PRESETS[preset]) - {"tune"}))
             raise BadInput(found=f"recipe parameter '{name}'", expected=f"one of {changeable}", remedy="correct --set NAME=VALUE")
-        try:
-            is_positive = math.isfinite(float(text)) and float(text) > 0
-            is_whole = name == "learning_rate" or float(text) == int(text)
-        except ValueError:
-            is_positive = is_whole = False
-        if not (is_positive and is_whole):
+        if not _is_usable(name, text):
             raise BadInput(
-                found=f"{name}={text}", expected="a positive number (whole, except learning_rate)", remedy="correct --set NAME=VALUE"
+                found=f"{name}={text}",
+                expected=f"a positive number, whole except learning_rate; hidden a multiple of {_HIDDEN_STEP}",
+                remedy="correct --set NAME=VALUE",
             )
         values[name] = text
     return tuple(sorted(values.items()))
+
+
+def _is_usable(name: str, text: str) -> bool:
+    """Return whether a run can use `text` as this parameter. Only plain digits: equal numbers have equal texts, hence digests."""
+    if name != "learning_rate":
+        is_whole = text.isascii() and text.isdigit() and not text.startswith("0")
+        return is_whole and (name != "hidden" or int(text) % _HIDDEN_STEP == 0)
+    try:
+        rate = float(text)
+    except ValueError:
+        return False
+    return math.isfinite(rate) and rate > 0 and not set(text) & set("_ ")
 
 
 def train(
@@ -201,8 +213,8 @@ def _new_llama(values: dict[str, str], tokenizer: PreTrainedTokenizerBase, seed:
         hidden_size=hidden,
         intermediate_size=hidden * 3,
         num_hidden_layers=int(values["layers"]),
-        num_attention_heads=4,
-        num_key_value_heads=4,
+        num_attention_heads=_HEADS,
+        num_key_value_heads=_HEADS,
         max_position_embeddings=256,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
