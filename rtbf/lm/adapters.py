@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from transformers.pytorch_utils import Conv1D
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,15 @@ def attach_lora(model: PreTrainedModel, *, rank: int, alpha: int, seed: int) -> 
     Dropout is 0: it would make the policy/reference ratio noisy at step 0 (methods/00-COMMON.md).
     """
     torch.manual_seed(seed)
-    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+        # GPT-2 keeps its linear weights transposed.
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
+    )
     wrapped: Any = get_peft_model(model, config)
     return wrapped  # type: ignore[no-any-return]
 
