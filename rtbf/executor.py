@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 from dataclasses import dataclass
-from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from rtbf import pipeline
 from rtbf.clock import rfc3339
-from rtbf.errors import ExtraMissing
+from rtbf.errors import ExtraMissing, RTBFError, TicketBusy
 from rtbf.footprint.run import find_footprint
 from rtbf.plan.request import PlanRequest
 from rtbf.progress import Progress, silent
@@ -84,24 +84,39 @@ def plan_ticket(
 
 @contextlib.contextmanager
 def _leased(installation: Installation, ticket_id: str, progress: Progress, work: WorkSettings) -> Iterator[Progress]:
-    """Hold the ticket's lease for a block; the yielded progress keeps it alive."""
+    """Hold the ticket's lease for a block: a thread keeps it alive, also through steps that report nothing for minutes.
+
+    The yielded progress raises TicketBusy once another process has taken the lease over: then this one stops.
+    """
     with installation.transaction() as session:
         claim_lease(session, ticket_id, work.owner, installation.clock(), work.lease_s)
-    extended_at = [installation.clock()]
-    pause = timedelta(seconds=work.lease_s / _HEARTBEATS_PER_LEASE)
+    is_over = threading.Event()
+    lost: list[RTBFError] = []
 
-    def beat(step: str, done: int, total: int) -> None:
-        now = installation.clock()
-        if now - extended_at[0] >= pause:
-            # Raises TicketBusy when another process took the lease over: then this one stops.
-            with installation.transaction() as session:
-                claim_lease(session, ticket_id, work.owner, now, work.lease_s)
-            extended_at[0] = now
+    def keep() -> None:
+        while not is_over.wait(work.lease_s / _HEARTBEATS_PER_LEASE):
+            try:
+                with installation.transaction() as session:
+                    claim_lease(session, ticket_id, work.owner, installation.clock(), work.lease_s)
+            except TicketBusy as busy:
+                lost.append(busy)
+                return
+            except RTBFError:
+                # The database is away for a moment; the stage itself will meet that, or the next beat succeeds.
+                continue
+
+    def guarded(step: str, done: int, total: int) -> None:
+        if lost:
+            raise lost[0]
         progress(step, done, total)
 
+    keeper = threading.Thread(target=keep, name=f"lease of {ticket_id}", daemon=True)
+    keeper.start()
     try:
-        yield beat
+        yield guarded
     finally:
+        is_over.set()
+        keeper.join()
         with installation.transaction() as session:
             release_lease(session, ticket_id, work.owner)
 

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rtbf.errors import BadInput
 from rtbf.ticket.record import IdentifierKind
@@ -15,6 +15,7 @@ from rtbf.vault.secret import Secret
 MAX_IDENTIFIERS = 200
 MAX_VALUE_LENGTH = 20_000
 MIN_LETTERS_OR_DIGITS = 2
+MIN_PHONE_DIGITS = 5
 _CLOCK_SKEW = timedelta(minutes=5)
 
 Regime = Literal["eu-gdpr", "uk-gdpr", "us-ca-ccpa", "voluntary"]
@@ -43,6 +44,15 @@ class IdentifierShape(BaseModel):
         if sum(character.isalnum() for character in text) < MIN_LETTERS_OR_DIGITS:
             raise ValueError("fewer than two letters or digits would match almost everything")
         return text
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> IdentifierShape:
+        local, at, domain = self.value.rpartition("@")
+        if self.kind == "email" and (not at or not local.strip() or not domain.strip()):
+            raise ValueError("an e-mail address has a part before and a part after its @")
+        if self.kind == "phone" and sum(character.isdigit() for character in self.value) < MIN_PHONE_DIGITS:
+            raise ValueError(f"a phone number has at least {MIN_PHONE_DIGITS} digits")
+        return self
 
 
 class IdentityShape(BaseModel):
