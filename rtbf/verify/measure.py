@@ -76,7 +76,8 @@ def measure(
     except Exception:  # noqa: BLE001 - any error of a third party's probe must end as INCONCLUSIVE, not as a crash or a pass
         return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=None, problem="PROBE_ERROR"), None
     numbers = [*values.before, *values.after, *(values.control or [])]
-    problem = None if all(math.isfinite(number) for number in numbers) else "NUMERIC"
+    is_sound = all(math.isfinite(number) for number in numbers) and not _has_nan(arms)
+    problem = None if is_sound else "NUMERIC"
     shown = values if problem is None else None
     return _result(card, planned, shown, items_digest=items_digest, seed=seed, not_applicable=None, problem=problem), values
 
@@ -108,6 +109,12 @@ def probe_values(card: ProbeCard, probe: Probe, arms: ArmScores) -> Values:
         n_excluded=len(before) - len(kept),
         witnesses=_witnesses(probe, after_scores, arms.controls),
     )
+
+
+def _has_nan(arms: ArmScores) -> bool:
+    """Return whether any arm gave a probability that is no number: then its arg-max hits mean nothing either."""
+    every_arm = (arms.original, arms.unlearned, *arms.controls, arms.adapter_off or ())
+    return any(math.isnan(log_prob) for arm in every_arm for scores in arm for log_prob in scores.log_probs)
 
 
 def _witnesses(probe: Probe, after: Sequence[ItemScores], controls: Sequence[Sequence[ItemScores]]) -> int | None:

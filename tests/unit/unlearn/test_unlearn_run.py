@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
 from rtbf.errors import CardBroken, Fault
 from rtbf.evidence.canonical import canonical_bytes, digest_of
@@ -23,6 +22,8 @@ from tests import builders, tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import torch
 
     from rtbf.corpora.corpus import Record
     from rtbf.plan.record import Plan
