@@ -36,6 +36,7 @@ class StopRule:
     forget_nll_nats_min, _max mean over forget items of the mean NLL per answer token must lie between these; no upper
                               bound without a control model, since then nothing says where a trace begins
     retain_nll_nats_rise_max  the same mean over retain items may rise at most this far above the original's
+    check_every_steps         both sides are measured at least this often; a small forget set is watched at every step
     target_origin             who chose the first number, and from what
     is_braked                 an item takes part in the forget loss only while its NLL per token is below its own level
                               (`Plan.forget_levels_nats`): going on would leave a trace on the other side

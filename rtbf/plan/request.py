@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEFAULT_METHOD = "npo"
-MAX_STEPS = 150
+MAX_STEPS = 300
 _YES_NO = {"yes": True, "no": False}
 
 

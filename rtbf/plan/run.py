@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rtbf.plan.request import PlanRequest
 
 PROFILE = "smoke"
-CHECK_EVERY_STEPS = 2
+CHECK_EVERY_STEPS = 10
 RETAIN_RISE_MAX_NATS = "0.01"
 """Half of the margin of U1: the retain sample is trained against, the held-out records are not, and lose more."""
 CONTROL_MARGIN_NATS = 0.10
@@ -80,6 +80,8 @@ class Level:
 def select(request: PlanRequest, footprint: Footprint, corpus: CorpusVersion | None, trained_ids: Sequence[str]) -> Selection:
     """Return model, method and data of the plan. `trained_ids`: the records of `corpus` that the model was trained on."""
     card = method_card(request.method)
+    # A setting that no plan could use is refused now, before minutes are spent on control models.
+    parse_parameters(card, request.parameters)
     reached = choose_model(request, footprint)
     if corpus is None:
         raise PlanImpossible(

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 _RETAIN_CHECK_ITEMS = 100
 _CHECKPOINT_EVERY = 10
+_WATCHED_ITEMS = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,9 +153,13 @@ def _train_adapter(
         )
 
     def after_step(step: int, loss: float) -> bool:
-        if step % plan.stop.check_every_steps and step != plan.stop.max_steps:
+        is_due = step % plan.stop.check_every_steps == 0 or step == plan.stop.max_steps
+        if not is_due and len(material.forget) > _WATCHED_ITEMS:
             return False
         forget = _mean_nll(score_items(model, material.forget))
+        # The bounds can be crossed within a few steps, so a small forget set is watched at each.
+        if not is_due and not _is_between(plan.stop, forget):
+            return False
         retain = _mean_nll(score_items(model, _checked_retain(plan, material)))
         curve.append(CurvePoint(step=step, forget_nll_nats=_text(forget), retain_nll_nats=_text(retain), loss=_text(loss)))
         held[0] = _is_held(plan.stop, forget, retain - retain_before)
@@ -187,9 +192,12 @@ def _brake(plan: Plan, levels: torch.Tensor, nll_per_token: torch.Tensor) -> tor
 
 def _is_held(stop: StopRule, forget_nll_nats: float, retain_rise_nats: float) -> bool:
     """Return whether both sides of the stop rule hold."""
+    return _is_between(stop, forget_nll_nats) and retain_rise_nats <= float(stop.retain_nll_nats_rise_max)
+
+
+def _is_between(stop: StopRule, forget_nll_nats: float) -> bool:
     is_low_enough = stop.forget_nll_nats_max is None or forget_nll_nats <= float(stop.forget_nll_nats_max)
-    is_forgotten = forget_nll_nats >= float(stop.forget_nll_nats_min) and is_low_enough
-    return is_forgotten and retain_rise_nats <= float(stop.retain_nll_nats_rise_max)
+    return forget_nll_nats >= float(stop.forget_nll_nats_min) and is_low_enough
 
 
 def batch_places(seed: int, step: int, n_forget: int, n_retain: int) -> tuple[list[int], list[int]]:

@@ -36,7 +36,7 @@ CARD = {
         {
             "name": "learning_rate", "kind": "decimal", "default": "0.0001", "minimum": "0.0000001", "maximum": "0.1",
             "meaning": "peak AdamW rate on the LoRA adapter",
-            "source": "0.0001 to 0.0002 from 1 B parameters on (npo.md); 0.0004 is proposed for models below 100 M",
+            "source": "0.0001 to 0.0002 from 1 B parameters on (npo.md); 0.0003 is proposed for models below 100 M",
         },
     ],
     "needs": ["forget", "retain", "reference"],
@@ -71,7 +71,7 @@ def propose(*, sequence_drop_nats: float | None, answer_tokens: float, model_par
     tokens while the retain term is a mean over tokens, so α is set to the tokens of an answer: with the paper's 1
     the retained records are thrown away first and repaired later (both measured: docs/log.md).
     """
-    proposed = {"learning_rate": "0.0004" if model_parameters < _SMALL_MODEL else "0.0001"}
+    proposed = {"learning_rate": "0.0003" if model_parameters < _SMALL_MODEL else "0.0001"}
     proposed["alpha"] = f"{min(100.0, max(1.0, answer_tokens)):.0f}"
     if sequence_drop_nats is not None and sequence_drop_nats > 0:
         proposed["beta"] = f"{min(0.5, max(0.001, _FADED_AT / sequence_drop_nats)):.4f}"
