@@ -4,8 +4,8 @@
 set -euo pipefail
 data=${1:?"the path of TOFU's authors as JSON Lines (question, answer)"}
 export RTBF_HOME=${2:-$(mktemp -d)/home}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+work=${RTBF_HOME%/}-data  # the corpus stays where its owner keeps it; rtbf reads it there
+mkdir -p "$work"
 
 step() { printf '\n$ %s\n' "$*"; "$@" || printf '[exit %s]\n' "$?"; }
 field() { rtbf show "$1" --json | python3 -c "import json,sys; print(json.load(sys.stdin)$2)"; }
