@@ -183,7 +183,9 @@ def verification_table(verification: Verification) -> RenderableType:
     reasons = sorted({code.rpartition(":")[2] for code in verdict.codes})
     explained = Text("\n".join(f"{reason}: {CODE_MEANINGS.get(reason, '')}" for reason in reasons), style="dim")
     legend = Text(
-        "control: models made by the same recipe and never shown the records. Effect: after − control (U1: after − before), with its 90 % interval.", style="dim"
+        "control: models made by the same recipe and never shown the records. Effect: after − control (U1: after − before), with its "
+        "90 % interval.",
+        style="dim",
     )
     return Group(head, table, legend, Text(verdict.claim), explained)
 

@@ -12,6 +12,7 @@ from rtbf.errors import BadInput
 from rtbf.ticket.record import IdentifierKind
 from rtbf.vault.secret import Secret
 
+_UNKNOWN_FIELD = "(unknown field)"
 MAX_IDENTIFIERS = 200
 MAX_VALUE_LENGTH = 20_000
 MIN_LETTERS_OR_DIGITS = 2
@@ -88,7 +89,7 @@ def read_submission(body: Any, now: datetime) -> SubmissionShape:  # noqa: ANN40
         submission = SubmissionShape.model_validate(body)
     except ValidationError as refused:
         faults = "; ".join(
-            f"{'.'.join(str(part) for part in error['loc']) or 'body'}: {error['msg']}" for error in refused.errors(include_input=False)
+            f"{_place(error['loc'], error['type']) or 'body'}: {error['msg']}" for error in refused.errors(include_input=False)
         )
         raise BadInput(
             found=f"a submission with {refused.error_count()} wrong field(s) ({faults})",
@@ -98,3 +99,11 @@ def read_submission(body: Any, now: datetime) -> SubmissionShape:  # noqa: ANN40
     if submission.received_at is not None and submission.received_at > now + _CLOCK_SKEW:
         raise BadInput(found="a received_at in the future", expected="the moment the request came in", remedy="correct it and submit again")
     return submission
+
+
+def _place(parts: tuple[int | str, ...], kind: str) -> str:
+    """Return where a fault lies. A surplus field's own name was chosen by the sender and may be about a person."""
+    known = [str(part) for part in parts]
+    if kind == "extra_forbidden":
+        known[-1] = _UNKNOWN_FIELD
+    return ".".join(known)

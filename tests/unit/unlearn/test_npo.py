@@ -148,4 +148,4 @@ def test_the_proposed_beta_lets_the_pull_fade_at_the_level_of_the_control() -> N
     assert beta == pytest.approx(0.25)  # 7.5 / 30
     assert 2 / (1 + math.exp(beta * 30)) < 0.0015
     assert proposed["alpha"] == "15"
-    assert proposed["learning_rate"] == "0.0004"
+    assert proposed["learning_rate"] == "0.0003"

@@ -198,7 +198,18 @@ def test_noop_returns_the_original_untouched(tmp_path: Path, original: Original)
     assert not (tmp_path / "a").exists()
 
 
-def test_the_run_stops_at_the_first_check_where_both_sides_hold(tmp_path: Path, original: Original) -> None:
+def test_a_small_forget_set_is_watched_at_every_step(tmp_path: Path, original: Original) -> None:
+    stop = tiny.stop_rule(forget_nll_nats_min="0.000000", retain_nll_nats_rise_max="99", max_steps=12)
+
+    record, _ = _unlearn(original, original.plan(stop=stop), tmp_path / "a")
+
+    assert (record.steps, record.stop_reason, len(record.curve)) == (1, "both_sides_held", 1)
+
+
+def test_a_large_one_stops_at_the_first_check_where_both_sides_hold(
+    tmp_path: Path, original: Original, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlearn_run, "_WATCHED_ITEMS", 0)
     stop = tiny.stop_rule(forget_nll_nats_min="0.000000", retain_nll_nats_rise_max="99", max_steps=12)
 
     record, _ = _unlearn(original, original.plan(stop=stop), tmp_path / "a")
@@ -220,7 +231,10 @@ def test_one_side_alone_does_not_stop_it(tmp_path: Path, original: Original, sid
     assert (record.steps, record.stop_reason) == (12, "max_steps")
 
 
-def test_a_stopped_run_that_is_killed_before_its_end_stops_at_the_same_step(tmp_path: Path, original: Original) -> None:
+def test_a_stopped_run_that_is_killed_before_its_end_stops_at_the_same_step(
+    tmp_path: Path, original: Original, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlearn_run, "_WATCHED_ITEMS", 0)
     stop = tiny.stop_rule(forget_nll_nats_min="0.000000", retain_nll_nats_rise_max="99", check_every_steps=5, max_steps=12)
     plan = original.plan(stop=stop)
     undisturbed, _ = _unlearn(original, plan, tmp_path / "undisturbed")
