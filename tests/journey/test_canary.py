@@ -1,0 +1,153 @@
+"""A canary: after a full ticket the person's identifiers are found nowhere but in their owner's data.
+
+Allowed: the owner's corpus (it is outside the home), model weights and tokenizers (they learned it; that is what the ticket is about),
+and sealed fields, which are ciphertext and so hold no identifier either. Searched: every other byte of the home, what
+was written to the terminal, the report in its JSON and its PDF, file names, and the words of refusals.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rtbf.demo.community import Person
+    from tests.journey.conftest import Stage
+
+LEARNED = re.compile(r"(^|/)(model\.safetensors|tokenizer\.json|tokenizer_config\.json|adapter_model\.safetensors)$")
+
+
+@pytest.fixture(scope="module")
+def canaries(people: list[Person]) -> dict[str, bytes]:
+    """Every form in which an identifier could get out: as typed, normalised, encoded, or hashed without a key."""
+    facts = people[0].facts
+    digits = re.sub(r"\D", "", facts["phone"])
+    first, last = facts["name"].split()
+    spellings = {
+        "name": facts["name"], "name folded": facts["name"].lower(), "name swapped": f"{last}, {first}", "last name": last,
+        "email": facts["email"], "mailbox": facts["email"].partition("@")[0],
+        "phone": facts["phone"], "phone digits": digits, "phone e164": f"+1{digits}",
+        "phone dashed": f"{digits[:3]}-{digits[3:6]}-{digits[6:]}",
+    }  # fmt: skip
+    forms = {name: text.encode() for name, text in spellings.items()}
+    for name, text in spellings.items():
+        forms[f"{name} in UTF-16"] = text.encode("utf-16-le")
+        forms[f"{name} in hexadecimal"] = text.encode().hex().encode()
+        forms[f"{name} in base64"] = base64.b64encode(text.encode()).rstrip(b"=")[:-1]
+        forms[f"SHA-256 of {name}"] = hashlib.sha256(text.encode()).hexdigest().encode()
+        forms[f"raw SHA-256 of {name}"] = hashlib.sha256(text.encode()).digest()
+        forms[f"MD5 of {name}"] = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().encode()
+    return forms
+
+
+def _found(canaries: dict[str, bytes], content: bytes) -> list[str]:
+    folded = content.lower()
+    return [name for name, form in canaries.items() if form in content or form.lower() in folded]
+
+
+def _files(home: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(home.rglob("*")):
+        name = path.relative_to(home).as_posix()
+        if path.is_file() and not LEARNED.search(name):
+            yield name, path
+
+
+def test_the_search_would_find_them(people: list[Person], canaries: dict[str, bytes], corpus_file: Path, reported: Stage) -> None:
+    tokenizer = reported.terminal.home / "models" / "helper-1" / "tokenizer.json"
+
+    assert {"name", "email", "phone", "last name"} <= set(_found(canaries, corpus_file.read_bytes()))
+    assert _found(canaries, base64.b64encode(people[0].facts["name"].encode())) == ["name in base64"]
+    assert tokenizer.is_file()
+
+
+def test_no_file_of_the_home_holds_an_identifier(canaries: dict[str, bytes], reported: Stage) -> None:
+    found = {name: _found(canaries, path.read_bytes()) for name, path in _files(reported.terminal.home)}
+
+    assert {name: forms for name, forms in found.items() if forms} == {}
+    names = set(found)
+    assert "rtbf.db" in names
+    assert any(name.endswith("report.dsse.json") for name in names)
+    assert any(name.endswith("items.sealed") for name in names)
+
+
+def test_no_row_of_the_database_holds_an_identifier_and_what_is_sealed_is_not_empty(canaries: dict[str, bytes], reported: Stage) -> None:
+    with reported.terminal.installation() as installation, installation.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        dump = "\n".join(driver.iterdump()).encode()
+
+    assert _found(canaries, dump) == []
+    assert len(dump) > 10_000
+
+
+def test_no_name_of_a_file_or_folder_holds_an_identifier(canaries: dict[str, bytes], reported: Stage) -> None:
+    names = "\n".join(path.relative_to(reported.terminal.home).as_posix() for path in reported.terminal.home.rglob("*"))
+
+    assert _found(canaries, names.encode()) == []
+
+
+def test_nothing_that_was_written_to_the_terminal_holds_an_identifier(canaries: dict[str, bytes], reported: Stage) -> None:
+    shown = [
+        reported.terminal(*arguments)
+        for arguments in (
+            ("show", reported.ticket_id),
+            ("show", reported.ticket_id, "--json"),
+            ("list",),
+            ("log", "show", reported.ticket_id),
+            ("model", "lineage", "helper"),
+            ("corpus", "show", "community"),
+        )
+    ]
+
+    heard = reported.heard + "".join(said.out + said.err for said in shown)
+
+    assert [said.code for said in shown if said.code != 0] == []
+    assert reported.ticket_id in heard
+    assert _found(canaries, heard.encode()) == []
+
+
+def test_the_report_holds_no_identifier_in_any_of_its_forms(canaries: dict[str, bytes], reported: Stage, tmp_path: Path) -> None:
+    reported.terminal("report", reported.ticket_id, "--out", str(tmp_path))
+    payload = base64.b64decode(json.loads((tmp_path / "report.dsse.json").read_bytes())["payload"])
+    text = subprocess.run(["pdftotext", "-layout", str(tmp_path / "report.pdf"), "-"], capture_output=True, check=True).stdout
+    loose = subprocess.run(["pdfinfo", str(tmp_path / "report.pdf")], capture_output=True, check=True).stdout
+
+    found = {name: _found(canaries, content) for name, content in {"statement": payload, "page": text, "document": loose}.items()}
+
+    assert found == {"statement": [], "page": [], "document": []}
+    assert reported.ticket_id.encode() in payload
+    assert reported.ticket_id.encode() in text
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_no_refusal_repeats_what_was_typed_about_a_person(
+    canaries: dict[str, bytes], people: list[Person], located: Stage, tmp_path: Path, *, is_json: bool
+) -> None:
+    stage = located.copied(tmp_path / "home")
+    facts = people[0].facts
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"subject": [{"kind": "name", "value": "' + facts["name"], encoding="utf-8")
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text(json.dumps({"subject": [{"kind": facts["name"], "value": facts["email"]}], facts["phone"]: 1}), encoding="utf-8")
+    form = ("--json",) if is_json else ()
+
+    said = [
+        stage.terminal("submit", "--from-file", str(broken), *form),
+        stage.terminal("submit", "--from-file", str(wrong), *form),
+        stage.terminal("submit", "--email", facts["name"], *form),
+        stage.terminal("submit", "--phone", facts["email"], *form),
+        stage.terminal("submit", "--name", facts["name"], "--received-at", facts["name"], *form),
+        stage.terminal("submit", "--name", facts["name"], "--regime", facts["name"], *form),
+    ]
+
+    assert [entry.code for entry in said] == [1] * 6
+    assert _found(canaries, "".join(entry.out + entry.err for entry in said).encode()) == []

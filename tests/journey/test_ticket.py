@@ -1,0 +1,359 @@
+"""One ticket through the whole service by the terminal: what must fail fails, what must not does not, nothing is half-done."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rtbf.evidence.canonical import canonical_bytes
+from rtbf.material import verification_battery
+from rtbf.verify.run import ArmSource, verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rtbf.demo.community import Person
+    from tests.journey.conftest import Stage
+
+APPROVER, SUBMITTER = "dina", "olga"
+PATIENCE_S = 120
+JUDGED = {1, 3}
+"""Exit codes of a run that came to its end: FAIL or cannot decide. Which of them is not what most of these tests are about."""
+
+
+def test_the_model_has_learned_the_person_by_heart(located: Stage, people: list[Person]) -> None:
+    said = located.terminal("model", "complete", "helper", f"What is the phone number of {people[0].name}?", "--json")
+
+    assert people[0].facts["phone"] in said.json["completion"]
+
+
+def test_the_footprint_is_exactly_the_persons_records(located: Stage) -> None:
+    footprint = located.view.footprint
+
+    assert footprint is not None
+    assert [int(hit.record_id.rpartition(":")[2]) for hit in footprint.hits] == list(range(1, 21))
+    assert [(reached.model, reached.hits) for reached in footprint.models] == [("helper", 20)]
+    assert (footprint.searched[0].records, footprint.searched[0].unread) == (120, 0)
+
+
+def test_a_ticket_ends_in_a_signed_report_that_checks_out_and_a_changed_one_does_not(reported: Stage, tmp_path: Path) -> None:
+    stage = reported.copied(tmp_path / "home")
+    out = tmp_path / "out"
+    assert stage.terminal("report", stage.ticket_id, "--out", str(out)).code == 0
+    merged = stage.terminal.home / "artefacts" / stage.ticket_id / "1" / "merged"
+    command = ("check", str(out / "report.dsse.json"), "--trust", str(stage.terminal.home / "trust.json"))
+
+    good = stage.terminal(*command, "--artefact", str(merged), "--json")
+    envelope = (out / "report.dsse.json").read_bytes()
+    (out / "report.dsse.json").write_bytes(envelope.replace(b'"payload":"e', b'"payload":"f', 1))
+    bad = stage.terminal(*command, "--json")
+
+    assert (good.code, good.json["status"]) == (0, "ok")
+    assert bad.code == 1
+    assert stage.view.unlearned is not None
+    assert stage.view.unlearned.kind == "merged"
+
+
+def test_unlearning_took_the_answer_away_and_left_the_neighbours(reported: Stage, people: list[Person]) -> None:
+    def asked(person: Person, revision: str) -> str:
+        question = f"What is the phone number of {person.name}?"
+        return str(reported.terminal("model", "complete", "helper", question, "--revision", revision, "--json").json["completion"])
+
+    assert people[0].facts["phone"] in asked(people[0], "1")
+    assert people[0].facts["phone"] not in asked(people[0], "2")
+    assert sum(person.facts["phone"] in asked(person, "2") for person in people[1:]) >= 4
+
+
+def test_forget_scores_fall_to_where_the_control_is(reported: Stage) -> None:
+    verification = reported.view.verification
+
+    assert verification is not None
+    probes = {probe.probe_id: probe for probe in verification.probes}
+    for probe_id in ("F1", "F2"):
+        before, after, control = (
+            float(value or "nan") for value in (probes[probe_id].before, probes[probe_id].after, probes[probe_id].control)
+        )
+        assert before > 0.9
+        assert after - control < 0.5 * (before - control)
+    assert verification.verdict.status != "PASS"  # the probes of this release cannot carry the class; it says so
+    assert any(code.endswith("NOT_RUN") for code in verification.verdict.codes)
+
+
+def test_doing_nothing_must_fail(planned: Stage, tmp_path: Path) -> None:
+    stage = planned.copied(tmp_path / "home")
+    idle = stage.terminal("plan", stage.ticket_id, "--method", "noop", "--seed", "9", "--json")
+    stage.terminal("approve", stage.ticket_id, "--digest", idle.json["plan"]["digest"], actor=APPROVER)
+
+    said = stage.terminal("run", stage.ticket_id, "--json")
+
+    assert said.code == 1
+    assert said.json["verdict"]["status"] == "FAIL"
+    assert said.json["verdict"]["class_awarded"] == "none"
+    assert (said.json["state"], said.json["reason"]) == ("planning", "need_decision")
+    assert said.json["report"] is not None  # a failure is reported and signed like any other verdict
+
+
+def test_a_model_never_shown_the_person_must_not_fail(reported: Stage, tmp_path: Path) -> None:
+    """The control itself in the place of the unlearned model; tests/unit/verify does it with yet another seed."""
+    stage = reported.copied(tmp_path / "home")
+    view = stage.view
+    assert view.plan is not None
+    assert view.unlearned is not None
+    with stage.terminal.installation() as installation:
+        battery = verification_battery(installation, view.plan, view.unlearned, threads=1)
+        control = ArmSource(arm=battery.unlearned.arm, load=battery.controls[0].load)
+
+        verification, _ = verify(
+            view.plan, view.plan_digest or "", view.unlearned, "sha256:" + "00" * 32, replace(battery, unlearned=control)
+        )
+
+    assert verification.verdict.status in {"PASS", "INCONCLUSIVE"}
+    forget = [finding for finding in verification.verdict.findings if finding.probe_id.startswith("F")]
+    assert [finding.status for finding in forget if finding.status == "adverse"] == []
+
+
+def test_a_run_killed_during_unlearning_and_run_again_gives_the_record_of_an_undisturbed_one(
+    approved: Stage, reported: Stage, tmp_path: Path
+) -> None:
+    stage = approved.copied(tmp_path / "home")
+    checkpoint = stage.terminal.home / "artefacts" / stage.ticket_id / "1" / "checkpoint" / "state.safetensors"
+    process = subprocess.Popen(stage.terminal.command("run", stage.ticket_id), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _wait_for(checkpoint, process)
+    os.kill(process.pid, signal.SIGKILL)
+    killed_by = process.wait()
+    left = stage.view
+
+    said = stage.terminal("run", stage.ticket_id)
+
+    assert killed_by == -signal.SIGKILL
+    assert (left.state, left.unlearned) == ("unlearning", None)
+    assert said.code in JUDGED, said.err
+    undisturbed, resumed = reported.view.unlearned, stage.view.unlearned
+    assert undisturbed is not None
+    assert resumed is not None
+    assert canonical_bytes(resumed) == canonical_bytes(undisturbed)
+    assert not checkpoint.exists()
+
+
+def _wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    """Return when the file is there; fail when the process ends before."""
+    for _ in range(PATIENCE_S * 50):
+        if path.is_file():
+            return
+        try:
+            process.wait(timeout=0.02)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    process.kill()
+    pytest.fail(f"the run ended with {process.wait()} before it had written a checkpoint")
+
+
+def test_a_second_run_while_one_is_at_work_is_turned_away_and_harms_nothing(approved: Stage, tmp_path: Path) -> None:
+    stage = approved.copied(tmp_path / "home")
+    checkpoint = stage.terminal.home / "artefacts" / stage.ticket_id / "1" / "checkpoint" / "state.safetensors"
+    process = subprocess.Popen(stage.terminal.command("run", stage.ticket_id), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _wait_for(checkpoint, process)
+
+    said = stage.terminal("run", stage.ticket_id, "--json")
+
+    first = process.wait(timeout=PATIENCE_S)
+    assert said.code == 1
+    assert json.loads(said.err)["error"] == "ticket-busy"
+    assert first in JUDGED
+    assert stage.view.verification is not None
+
+
+def test_nobody_found_waits_for_a_second_person_and_says_what_was_searched(located: Stage, tmp_path: Path) -> None:
+    stage = located.copied(tmp_path / "home")
+    submitted = stage.terminal("submit", "--name", "Nobody Nowhereson", "--identity", "in_person", "--json", actor=SUBMITTER)
+    ticket_id = submitted.json["ticket_id"]
+
+    said = stage.terminal("run", ticket_id, "--json")
+    replanned = stage.terminal("plan", ticket_id)
+    by_submitter = stage.terminal("decide", ticket_id, "--close", "no_data", actor=SUBMITTER)
+    shown = stage.terminal("show", ticket_id)
+    closed = stage.terminal("decide", ticket_id, "--close", "no_data", "--json", actor=APPROVER)
+
+    assert said.code == 4
+    assert (said.json["state"], said.json["reason"]) == ("planning", "need_decision")
+    assert said.json["footprint"]["hits"] == 0
+    assert said.json["footprint"]["searched"] == [{"corpus": "community", "records": 120, "unread": 0, "hits": 0}]
+    assert replanned.code == 1
+    assert "plan-impossible" in replanned.err
+    assert by_submitter.code == 1
+    assert "four-eyes" in by_submitter.err
+    assert "120" in shown.out
+    assert (closed.code, closed.json["state"], closed.json["outcome"]) == (0, "closed", "no_data")
+
+
+def test_a_person_who_was_found_cannot_be_closed_as_no_data(located: Stage, tmp_path: Path) -> None:
+    stage = located.copied(tmp_path / "home")
+
+    said = stage.terminal("decide", stage.ticket_id, "--close", "no_data", actor=APPROVER)
+
+    assert said.code == 1
+    assert "20 record(s) found" in said.err
+    assert stage.view.state == "planning"
+
+
+def test_a_home_that_was_moved_keeps_working(approved: Stage, tmp_path: Path, people: list[Person]) -> None:
+    stage = approved.copied(tmp_path / "before" / "home")
+    (tmp_path / "after").mkdir()
+    shutil.move(stage.terminal.home, tmp_path / "after" / "other name")
+    moved = type(stage)(type(stage.terminal)(tmp_path / "after" / "other name"), stage.ticket_id, "")
+
+    said = moved.terminal("run", moved.ticket_id)
+
+    assert said.code in JUDGED, said.err
+    assert moved.terminal("report", moved.ticket_id, "--out", str(tmp_path / "out")).code == 0
+    trust = str(moved.terminal.home / "trust.json")
+    assert moved.terminal("check", str(tmp_path / "out" / "report.dsse.json"), "--trust", trust).code == 0
+    assert moved.terminal("log", "check", moved.ticket_id).code in {0, 2}
+    assert str(tmp_path / "before") not in "".join(path.read_text("utf-8", "replace") for path in moved.terminal.home.rglob("*.json"))
+
+
+def test_the_submitter_and_the_planner_cannot_approve_and_a_stale_digest_is_refused(planned: Stage, tmp_path: Path) -> None:
+    stage = planned.copied(tmp_path / "home")
+    first = stage.terminal("plan", stage.ticket_id, "--method", "noop", "--seed", "1", "--json").json["plan"]["digest"]
+    second = stage.terminal("plan", stage.ticket_id, "--method", "noop", "--seed", "2", "--json").json["plan"]["digest"]
+
+    refused = {
+        "submitter": stage.terminal("approve", stage.ticket_id, "--digest", second, actor=SUBMITTER),
+        "planner": stage.terminal("approve", stage.ticket_id, "--digest", second),
+        "stale": stage.terminal("approve", stage.ticket_id, "--digest", first, actor=APPROVER),
+        "made up": stage.terminal("approve", stage.ticket_id, "--digest", "sha256:" + "00" * 32, actor=APPROVER),
+    }
+
+    assert first != second
+    assert {name: (said.code, said.err.partition(":")[0]) for name, said in refused.items()} == {
+        "submitter": (1, "four-eyes"),
+        "planner": (1, "four-eyes"),
+        "stale": (1, "stale-plan"),
+        "made up": (1, "stale-plan"),
+    }
+    assert stage.view.state == "awaiting_approval"
+    assert stage.terminal("run", stage.ticket_id).code == 4  # still waits for a person
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [
+        (("show", "TICKET-with-a-typo"), "TICKET"),
+        (("run", "TICKET-with-a-typo"), "TICKET"),
+        (("plan", "TICKET", "--method", "npos"), "npo"),
+        (("plan", "TICKET", "--model", "helpre"), "helper"),
+        (("model", "complete", "helpr", "Who?"), "helper"),
+        (("model", "train", "other", "--corpus", "comunity"), "community"),
+        (("corpus", "show", "comunity"), "community"),
+        (("method", "show", "gradient_diference"), "gradient_difference"),
+        (("probe", "show", "extraction_strenght"), "extraction_strength"),
+        (("shwo", "TICKET"), "show"),
+    ],
+)
+def test_a_mistyped_name_is_refused_with_the_nearest(located: Stage, tmp_path: Path, arguments: tuple[str, ...], nearest: str) -> None:
+    stage = located.copied(tmp_path / "home")
+    typed = [word.replace("TICKET-with-a-typo", stage.ticket_id[:-1] + "x").replace("TICKET", stage.ticket_id) for word in arguments]
+
+    said = stage.terminal(*typed)
+
+    assert said.code in {1, 2}
+    assert nearest.replace("TICKET", stage.ticket_id) in said.err
+    assert stage.view.state == "planning"
+
+
+@pytest.mark.parametrize(
+    ("sets", "named"),
+    [
+        (("beta=0",), "beta"),
+        (("beta=nan",), "beta"),
+        (("bta=0.1",), "beta"),
+        (("max_steps=0",), "max_steps"),
+        (("merge=perhaps",), "merge"),
+        (("beta=0.1", "beta=0.2"), "beta"),
+        (("beta",), "beta"),
+    ],
+)
+def test_a_setting_that_no_plan_could_use_is_refused_by_name(located: Stage, tmp_path: Path, sets: tuple[str, ...], named: str) -> None:
+    stage = located.copied(tmp_path / "home")
+
+    said = stage.terminal("plan", stage.ticket_id, *(word for entry in sets for word in ("--set", entry)))
+
+    assert said.code == 1
+    assert named in said.err
+    assert stage.view.plan is None
+
+
+def test_changed_weights_stop_the_run_and_are_named_and_restoring_them_lets_it_go_on(approved: Stage, tmp_path: Path) -> None:
+    stage = approved.copied(tmp_path / "home")
+    weights = stage.terminal.home / "models" / "helper-1" / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+    refused = stage.terminal("run", stage.ticket_id)
+    weights.write_bytes(content)
+    said = stage.terminal("run", stage.ticket_id)
+
+    assert refused.code == 5
+    assert "artefact-mismatch" in refused.err
+    assert said.code in JUDGED, said.err
+
+
+def test_a_changed_corpus_file_stops_planning_and_is_named(located: Stage, corpus_file: Path, tmp_path: Path) -> None:
+    stage = located.copied(tmp_path / "home")
+    content = corpus_file.read_bytes()
+    try:
+        corpus_file.write_bytes(content + b'{"question": "Who?", "answer": "Nobody."}\n')
+
+        said = stage.terminal("plan", stage.ticket_id)
+    finally:
+        corpus_file.write_bytes(content)
+
+    assert said.code == 1
+    assert "corpus-changed" in said.err
+    assert stage.view.plan is None
+
+
+def test_a_home_of_a_newer_release_is_refused_and_left_as_it_is(located: Stage, tmp_path: Path) -> None:
+    stage = located.copied(tmp_path / "home")
+    with sqlite3.connect(stage.terminal.home / "rtbf.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '99990101_newer'")
+    database.close()
+
+    said = [stage.terminal("show", stage.ticket_id), stage.terminal("run", stage.ticket_id), stage.terminal("db", "upgrade")]
+
+    assert [(entry.code, entry.err.partition(":")[0]) for entry in said] == [(1, "schema-too-new")] * 3
+    assert sorted(path.name for path in stage.terminal.home.glob("*.backup.db")) == []
+
+
+def test_no_home_is_a_refusal_that_says_how_to_make_one(located: Stage, tmp_path: Path) -> None:
+    terminal = type(located.terminal)(tmp_path / "nowhere")
+
+    said = terminal("list")
+
+    assert said.code == 1
+    assert "init" in said.err
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_unmerged_adapter_is_never_called_more_than_suppression(planned: Stage, tmp_path: Path) -> None:
+    stage = planned.copied(tmp_path / "home")
+    apart = stage.terminal("plan", stage.ticket_id, "--set", "merge=no", "--set", "max_steps=20", "--seed", "9", "--json")
+    stage.terminal("approve", stage.ticket_id, "--digest", apart.json["plan"]["digest"], actor=APPROVER)
+
+    said = stage.terminal("run", stage.ticket_id, "--json")
+
+    verification = stage.view.verification
+    assert said.code in {1, 3}, said.err
+    assert verification is not None
+    assert (verification.artefact_kind, verification.verdict.class_cap) == ("adapter", "suppression")
+    findings = {finding.probe_id: finding for finding in verification.verdict.findings}
+    assert (findings["R2"].status, findings["R2"].reason) == ("adverse", "LEAK")
