@@ -116,7 +116,7 @@ def choose_model(request: PlanRequest, footprint: Footprint) -> ModelReached:
         raise BadInput(
             found=f"{len(names)} models hold the person's records",
             expected="one plan for each",
-            remedy=f"choose with --model: {', '.join(names)}",
+            remedy=f"`rtbf plan TICKET --model NAME` with one of {', '.join(names)}",
         )
     wanted = request.model or names[0]
     for model in footprint.models:
