@@ -118,6 +118,9 @@ def stop(started: Started) -> bool:
         _signal(pid, signal.SIGKILL)
     if not wait_until(lambda: not _remaining(started), _AFTER_KILL_S):
         raise Outage(found=f"{started.name} does not end", expected="no process of it", remedy=f"look at process {started.pid}")
+    child = _CHILDREN.pop(started.pid, None)
+    if child is not None:
+        child.wait()  # it has ended; this collects it
     return ended_well
 
 
