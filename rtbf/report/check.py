@@ -152,6 +152,8 @@ class _Check:
     # 1. Form.
     def _form(self) -> str:
         try:
+            if self._envelope.startswith(b"%PDF-"):
+                raise ValueError("a PDF: check report.dsse.json, which it carries, and hand the PDF over with --pdf")
             envelope = read_strict_json(self._envelope, MAX_ENVELOPE_BYTES)
             self._opened = open_envelope(envelope)
             if canonical_bytes(envelope) != self._envelope:

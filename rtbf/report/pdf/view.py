@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rtbf.report.pdf.charts import curve_chart, probe_chart, shown
-from rtbf.report.words import ARTEFACT_KINDS, CLASSES, FAMILIES, PROBES, REGIMES, STATUSES, STOP_REASONS, VERDICTS
+from rtbf.report.words import ARTEFACT_KINDS, CLASSES, FAMILIES, PROBES, REGIMES, STATUSES, STOP_REASONS, VARIANTS, VERDICTS
 from rtbf.verify.claim import ALWAYS_STATED, CODE_MEANINGS
 
 if TYPE_CHECKING:
@@ -262,13 +262,18 @@ def _codes(said: Mapping[str, Any]) -> list[list[str]]:
 
 def _title(probe: Mapping[str, Any]) -> str:
     """Return the protocol's plain title of a probe, or the readable form of its own name when it has none."""
-    known = PROBES.get(probe["probe_id"])
+    known = _words(probe)
     return probe["name"].replace("_", " ").capitalize() if known is None else known[0]
 
 
 def _question(probe: Mapping[str, Any]) -> str:
-    """Return what the probe asks; a second score such as "F2.em" asks what "F2" asks."""
-    return PROBES.get(probe["probe_id"].partition(".")[0], ("", ""))[1]
+    """Return what the probe asks, in plain words; nothing for a probe that the word list does not know."""
+    known = _words(probe)
+    return "" if known is None else known[1]
+
+
+def _words(probe: Mapping[str, Any]) -> tuple[str, str] | None:
+    return PROBES.get(probe["probe_id"]) or VARIANTS.get(probe["probe_id"])
 
 
 def _moment(text: str) -> str:

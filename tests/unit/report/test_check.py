@@ -101,6 +101,15 @@ def test_malformed_files_are_refused_at_the_first_step(raw: bytes, found: str, g
     assert [step.status for step in outcome.steps] == ["failed", *["not decided"] * 5]
 
 
+def test_a_pdf_in_the_envelopes_place_is_told_where_it_belongs(good_trust: bytes) -> None:
+    outcome = check_report(b"%PDF-1.7 and so on", good_trust)
+
+    assert outcome.status == "bad"
+    assert outcome.refusal is not None
+    assert outcome.refusal.step == "form"
+    assert "--pdf" in str(outcome.refusal)
+
+
 def test_a_reformatted_envelope_is_refused(good_envelope: bytes, good_trust: bytes) -> None:
     pretty = json.dumps(json.loads(good_envelope), indent=2).encode()
 
