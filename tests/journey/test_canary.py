@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rtbf.demo.community import Person
-    from tests.journey.conftest import Stage
+    from tests.journey.conftest import Said, Stage
 
 LEARNED = re.compile(r"(^|/)(model\.safetensors|tokenizer\.json|tokenizer_config\.json|adapter_model\.safetensors)$")
 
@@ -42,11 +42,17 @@ def canaries(people: list[Person]) -> dict[str, bytes]:
     for name, text in spellings.items():
         forms[f"{name} in UTF-16"] = text.encode("utf-16-le")
         forms[f"{name} in hexadecimal"] = text.encode().hex().encode()
-        forms[f"{name} in base64"] = base64.b64encode(text.encode()).rstrip(b"=")[:-1]
+        forms |= {f"{name} in base64 at {shift}": form for shift, form in enumerate(_in_base64(text.encode()))}
         forms[f"SHA-256 of {name}"] = hashlib.sha256(text.encode()).hexdigest().encode()
         forms[f"raw SHA-256 of {name}"] = hashlib.sha256(text.encode()).digest()
         forms[f"MD5 of {name}"] = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().encode()
     return forms
+
+
+def _in_base64(text: bytes) -> list[bytes]:
+    """Return what of the text's base64 is the same whatever stands before and after it, for each of the three alignments."""
+    whole = (base64.b64encode(b"x" * shift + text).rstrip(b"=") for shift in range(3))
+    return [encoded[-(-shift * 4 // 3) : -1] for shift, encoded in enumerate(whole)]
 
 
 def _found(canaries: dict[str, bytes], content: bytes) -> list[str]:
@@ -65,7 +71,9 @@ def test_the_search_would_find_them(people: list[Person], canaries: dict[str, by
     tokenizer = reported.terminal.home / "models" / "helper-1" / "tokenizer.json"
 
     assert {"name", "email", "phone", "last name"} <= set(_found(canaries, corpus_file.read_bytes()))
-    assert _found(canaries, base64.b64encode(people[0].facts["name"].encode())) == ["name in base64"]
+    for shift in range(3):
+        inside = base64.b64encode(b"." * shift + people[0].facts["name"].encode() + b" lives here")
+        assert f"name in base64 at {shift}" in _found(canaries, inside)
     assert tokenizer.is_file()
 
 
@@ -95,23 +103,51 @@ def test_no_name_of_a_file_or_folder_holds_an_identifier(canaries: dict[str, byt
     assert _found(canaries, names.encode()) == []
 
 
-def test_nothing_that_was_written_to_the_terminal_holds_an_identifier(canaries: dict[str, bytes], reported: Stage) -> None:
-    shown = [
-        reported.terminal(*arguments)
-        for arguments in (
-            ("show", reported.ticket_id),
-            ("show", reported.ticket_id, "--json"),
-            ("list",),
-            ("log", "show", reported.ticket_id),
-            ("model", "lineage", "helper"),
-            ("corpus", "show", "community"),
-        )
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
+def test_nothing_that_is_written_to_the_terminal_holds_an_identifier(
+    canaries: dict[str, bytes], people: list[Person], reported: Stage, tmp_path: Path, form: tuple[str, ...]
+) -> None:
+    """Every command that moves or shows a ticket, with one more ticket walked to its report; `complete` alone repeats what it is asked."""
+    stage = reported.copied(tmp_path / "home")
+    facts = people[0].facts
+    trust, out = str(stage.terminal.home / "trust.json"), str(tmp_path / "out")
+    identifiers = ("--name", facts["name"], "--email", facts["email"], "--phone", facts["phone"])
+    other = stage.terminal("submit", *identifiers, "--json", actor="olga").json["ticket_id"]
+    said: list[Said] = []
+
+    def say(*arguments: str, actor: str = "marek") -> int:
+        said.append(stage.terminal(*arguments, *form, actor=actor))
+        return said[-1].code
+
+    def digest() -> str:
+        return stage.terminal.view(other).plan_digest or ""
+
+    codes = [
+        say("submit", *identifiers, actor="olga"),
+        say("identify", other, "ask"),
+        say("identify", other, "record", "--method", "in_person"),
+        say("run", other, "--until", "planning"),
+        say("footprint", other, "--again"),
+        say("plan", other, "--method", "noop"),
+        say("approve", other, "--digest", digest(), actor="olga"),  # refused: the submitter
+        say("reject", other, "--digest", digest(), actor="dina"),
+        say("plan", other, "--method", "noop"),
+        say("approve", other, "--digest", digest(), actor="dina"),
+        say("run", other),  # FAIL
+        say("decide", other, "--close", "no_data", actor="dina"),  # refused: the person was found
+        say("withdraw", other),
     ]
+    shown = [
+        ("list",), ("show", other), ("show", stage.ticket_id), ("report", other, "--out", out),
+        ("check", f"{out}/report.dsse.json", "--trust", trust), ("log", "show", other), ("model", "list"), ("model", "show", "helper"),
+        ("model", "lineage", "helper"), ("corpus", "list"), ("corpus", "show", "community"), ("db", "upgrade"),
+    ]  # fmt: skip
+    failed = [arguments for arguments in shown if say(*arguments) != 0]
 
-    heard = reported.heard + "".join(said.out + said.err for said in shown)
-
-    assert [said.code for said in shown if said.code != 0] == []
-    assert reported.ticket_id in heard
+    assert codes == [0, 0, 0, 0, 0, 4, 1, 0, 4, 0, 1, 1, 0]
+    assert failed == []
+    heard = stage.heard + "".join(entry.out + entry.err for entry in said)
+    assert heard.count(other) >= 10
     assert _found(canaries, heard.encode()) == []
 
 
@@ -121,9 +157,10 @@ def test_the_report_holds_no_identifier_in_any_of_its_forms(canaries: dict[str, 
     text = subprocess.run(["pdftotext", "-layout", str(tmp_path / "report.pdf"), "-"], capture_output=True, check=True).stdout
     loose = subprocess.run(["pdfinfo", str(tmp_path / "report.pdf")], capture_output=True, check=True).stdout
 
-    found = {name: _found(canaries, content) for name, content in {"statement": payload, "page": text, "document": loose}.items()}
+    places = {"statement": payload, "page": text, "page in one line": b" ".join(text.split()), "document": loose}
+    found = {name: _found(canaries, content) for name, content in places.items()}
 
-    assert found == {"statement": [], "page": [], "document": []}
+    assert {name: forms for name, forms in found.items() if forms} == {}
     assert reported.ticket_id.encode() in payload
     assert reported.ticket_id.encode() in text
 
