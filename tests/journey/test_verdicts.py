@@ -107,13 +107,16 @@ def test_a_model_never_shown_the_person_must_not_fail(reported: Stage, tmp_path:
 
 
 def test_an_unmerged_adapter_is_never_called_more_than_suppression(planned: Stage, tmp_path: Path) -> None:
+    """The plan says so before anything is trained. R2 would lower the cap too; tests/unit/verify parts the two reasons."""
     stage = planned.copied(tmp_path / "home")
     apart = stage.terminal("plan", stage.ticket_id, "--set", "merge=no", "--set", "max_steps=20", "--seed", "9", "--json")
     stage.terminal("approve", stage.ticket_id, "--digest", apart.json["plan"]["digest"], actor=APPROVER)
 
     said = stage.terminal("run", stage.ticket_id, "--json")
 
-    verification = stage.view.verification
+    plan, verification = stage.view.plan, stage.view.verification
+    assert plan is not None
+    assert (plan.class_cap, plan.adapter is not None and plan.adapter.is_merged) == ("suppression", False)
     assert said.code in {1, 3}, said.err
     assert verification is not None
     assert (verification.artefact_kind, verification.verdict.class_cap) == ("adapter", "suppression")
