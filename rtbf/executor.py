@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rtbf import pipeline
 from rtbf.clock import rfc3339
 from rtbf.errors import ExtraMissing, RTBFError, TicketBusy
+from rtbf.files import make_private_folder, replace_file
 from rtbf.footprint.run import find_footprint
 from rtbf.plan.request import PlanRequest
 from rtbf.progress import Progress, silent
@@ -29,6 +30,7 @@ from rtbf.store.tickets import approvals_of, claim_lease, find_ticket, identity_
 from rtbf.ticket import lifecycle
 from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required, view_ticket
+from rtbf.unlearn.record import Unlearned
 from rtbf.vault.envelope import seal
 
 if TYPE_CHECKING:
@@ -173,24 +175,19 @@ def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: P
 
 def _verify(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
     _require_ml()
-    from rtbf.evidence.canonical import digest_of  # noqa: PLC0415
-    from rtbf.files import replace_file  # noqa: PLC0415
     from rtbf.material import verification_battery  # noqa: PLC0415
     from rtbf.verify.run import verify  # noqa: PLC0415
 
-    view = view_ticket(installation, ticket_id)
-    plan, unlearned = view.plan, view.unlearned
-    if plan is None or view.plan_digest is None or unlearned is None:
-        required(None, "unlearned model", ticket_id)
-        return
-    battery = verification_battery(installation, plan, unlearned, threads=work.torch_threads, progress=progress)
-    verification, item_log = verify(plan, view.plan_digest, unlearned, digest_of(unlearned), battery, progress=progress)
     with installation.transaction() as session:
+        plan, plan_digest = pipeline.approved_plan(session, ticket_id)
+        unlearned, unlearned_digest = required(latest_record(session, ticket_id, Unlearned), "unlearned model", ticket_id)
         key = ticket_key(session, installation.kek, ticket_id)
+    battery = verification_battery(installation, plan, unlearned, threads=work.torch_threads, progress=progress)
+    verification, item_log = verify(plan, plan_digest, unlearned, unlearned_digest, battery, progress=progress)
     log_path = installation.home.artefacts_of(ticket_id, plan.attempt)
-    log_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(log_path)
     replace_file(log_path / "items.sealed", seal(key, f"{ticket_id}|item_log|{plan.attempt}", item_log))
-    case = _case(installation, view, verification)
+    case = _case(installation, view_ticket(installation, ticket_id), verification)
     report = issue_report(
         case,
         folder=installation.home.report_of(ticket_id, plan.attempt),

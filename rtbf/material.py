@@ -14,7 +14,7 @@ from rtbf.foundry import control_model, why_no_control
 from rtbf.lm.adapters import load_adapter
 from rtbf.lm.digest import require_digest
 from rtbf.lm.encoding import scoring_items, training_items
-from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
+from rtbf.lm.load import context_tokens, folder_context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.recipes.plain import Base
 from rtbf.lm.record import Model, Removal
 from rtbf.lm.scoring import score_items, tokens_of
@@ -133,7 +133,7 @@ def verification_battery(
     prepare_torch(threads)
     original, entry = _original_of(installation, plan)
     tokenizer = load_tokenizer(original)
-    size = context_tokens(load_model(original, plan.model_digest, "the original model"))
+    size = folder_context_tokens(original)
     controls = []
     for number, control in enumerate(plan.controls.models, start=1):
         folder, digest, _ = _control(installation, plan.ticket_id, plan, original, entry, number, progress)

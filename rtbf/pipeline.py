@@ -107,7 +107,13 @@ def finish_footprint(installation: Installation, footprint: Footprint, actor: st
     """Store a footprint and move on to planning; with nothing found the ticket waits for a decision. Returns its digest."""
     reason = None if footprint.models else lifecycle.NEED_DECISION
     data = {"hits": len(footprint.hits), "models": len(footprint.models), "not_searched": len(footprint.not_searched)}
-    return _finish(installation, footprint, footprint.revision, lifecycle.PLANNING, reason, actor, data)
+    now = installation.clock()
+    with installation.transaction() as session:
+        row = find_ticket(session, footprint.ticket_id)
+        digest = save_record(session, footprint, footprint.revision, now)
+        actor_id = actor_id_for(session, actor, now)
+        _move(session, installation, row, lifecycle.PLANNING, reason, actor_id, {"record": digest, **data}, now)
+    return digest
 
 
 def reopen_planning(installation: Installation, ticket_id: str, actor: str) -> None:
@@ -297,17 +303,6 @@ def next_stage(row: TicketRow) -> str | None:
 def _establish_identity(session: Session, installation: Installation, row: TicketRow, method: str, actor_id: str, now: datetime) -> None:
     add_identity_check(session, new_id("idc"), row.id, method, actor_id, now)
     _move(session, installation, row, lifecycle.LOCATING, lifecycle.AWAITING_WORKER, actor_id, {"method": method}, now)
-
-
-def _finish(
-    installation: Installation, record: Footprint, number: int, target: str, reason: str | None, actor: str, data: dict[str, Any]
-) -> str:
-    now = installation.clock()
-    with installation.transaction() as session:
-        row = find_ticket(session, record.ticket_id)
-        digest = save_record(session, record, number, now)
-        _move(session, installation, row, target, reason, actor_id_for(session, actor, now), {"record": digest, **data}, now)
-    return digest
 
 
 def _require_true_outcome(session: Session, row: TicketRow, outcome: str) -> None:

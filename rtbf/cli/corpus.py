@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rtbf.cli.context import CliContext, emit
+from rtbf.cli.progress import shown_progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -41,15 +42,17 @@ def add(
     # Loaded when used: the database layer takes a quarter of a second, which `rtbf --help` must not pay.
     from rtbf.registration import add_corpus  # noqa: PLC0415
 
-    added = add_corpus(
-        context.open_installation(),
-        name=name,
-        paths=paths,
-        actor=context.actor,
-        connector_name=connector,
-        prompt_field=prompt_field,
-        completion_field=completion_field,
-    )
+    with shown_progress() as progress:
+        added = add_corpus(
+            context.open_installation(),
+            name=name,
+            paths=paths,
+            actor=context.actor,
+            connector_name=connector,
+            prompt_field=prompt_field,
+            completion_field=completion_field,
+            progress=progress,
+        )
     shape = {
         **_shape(added.entry, is_current=added.is_current),
         "is_new": added.is_new,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from rtbf.lm.digest import require_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 MAX_TOKENS = 256
 """Longest sequence that is trained or scored; longer text is cut into chunks of this (npo.md: 128-256)."""
@@ -70,7 +70,16 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer  # type: ignore[no-any-return]
 
 
+def folder_context_tokens(folder: Path) -> int:
+    """Return `context_tokens` of the model in `folder` without loading its weights."""
+    return _context_of(AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True))
+
+
 def context_tokens(model: PreTrainedModel) -> int:
     """Return how many tokens a sequence may have: the model's own limit or ours, whichever is smaller."""
-    own = getattr(model.config, "max_position_embeddings", None)
+    return _context_of(model.config)
+
+
+def _context_of(config: PreTrainedConfig) -> int:
+    own = getattr(config, "max_position_embeddings", None)
     return MAX_TOKENS if own is None else min(MAX_TOKENS, int(own))

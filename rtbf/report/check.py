@@ -90,12 +90,6 @@ def check_report(envelope: bytes, trust: bytes, *, artefact: Path | None = None,
     return check.outcome()
 
 
-def require_good(outcome: CheckOutcome) -> None:
-    """Return when the report is good; raises the EvidenceRefused of the step that refused it otherwise."""
-    if outcome.refusal is not None:
-        raise outcome.refusal
-
-
 class _Check:
     """One run of the steps; each leaves behind what the next one reads."""
 

@@ -67,12 +67,6 @@ def latest_record(session: Session, ticket_id: str, kind: type[R]) -> tuple[R, s
     return None if row is None else (_loaded(row, kind), row.digest)
 
 
-def record_numbered(session: Session, ticket_id: str, kind: type[R], number: int) -> tuple[R, str] | None:
-    """Return one record of a stage by its revision or attempt, and its digest, or None."""
-    row = session.get(StageRecordRow, (ticket_id, STAGES[kind], number))
-    return None if row is None else (_loaded(row, kind), row.digest)
-
-
 def _loaded(row: StageRecordRow, kind: type[R]) -> R:
     return parse_record(kind, row.body, row.digest, f"{row.stage} record {row.number} of {row.ticket_id}")
 

@@ -7,7 +7,6 @@ ciphertext moved to another ticket, table or column does not open. The first byt
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 from typing import TYPE_CHECKING
 
@@ -48,8 +47,3 @@ def commitment(nonce: bytes, kind: str, value: Secret) -> str:
     """Return SHA-256(nonce ‖ kind ‖ 0x00 ‖ value) as text; whoever holds the nonce can show what was asked for."""
     body = nonce + kind.encode() + b"\x00" + value.reveal().encode()
     return "sha256:" + hashlib.sha256(body).hexdigest()
-
-
-def keyed_token(key: bytes, domain: str, value: str) -> str:
-    """Return HMAC-SHA-256(key, domain ‖ 0x00 ‖ value) as text: meaningless once the key is destroyed."""
-    return "hmac-sha256:" + hmac.new(key, domain.encode() + b"\x00" + value.encode(), hashlib.sha256).hexdigest()

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from rtbf.errors import EvidenceRefused
 from rtbf.evidence.canonical import canonical_bytes
 from rtbf.evidence.dsse import pae, sign_envelope
 from rtbf.evidence.keys import key_id
-from rtbf.report.check import MAX_ENVELOPE_BYTES, CheckOutcome, check_report, main, require_good
+from rtbf.report.check import MAX_ENVELOPE_BYTES, CheckOutcome, check_report, main
 from rtbf.report.statement import build_statement
 from tests import builders
 
@@ -55,7 +54,6 @@ def test_a_good_report_is_accepted_with_its_verdict_class_and_claim(good_envelop
     assert (outcome.verdict, outcome.award, outcome.ticket_id) == ("PASS", "approximate", "tkt_01test")
     assert outcome.claim is not None
     assert outcome.claim.startswith("On the probes F1, F2")
-    require_good(outcome)
 
 
 def test_files_that_were_not_handed_over_are_not_decided(good_envelope: bytes, good_trust: bytes) -> None:
@@ -426,15 +424,6 @@ def test_a_pdf_without_this_envelope_is_refused(good_envelope: bytes, good_trust
     ]
 
     assert [outcome.status for outcome in outcomes] == ["ok", "bad", "bad"]
-
-
-def test_require_good_raises_the_refusal_with_its_step(good_trust: bytes) -> None:
-    outcome = check_report(b"{", good_trust)
-
-    with pytest.raises(EvidenceRefused) as raised:
-        require_good(outcome)
-
-    assert raised.value.step == "form"
 
 
 def test_an_inconclusive_verdict_needs_other_words_than_a_pass(good_trust: bytes) -> None:

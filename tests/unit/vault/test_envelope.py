@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 
 import pytest
 
 from rtbf.errors import Fault
-from rtbf.vault.envelope import commitment, keyed_token, seal, unseal
+from rtbf.vault.envelope import commitment, seal, unseal
 from rtbf.vault.secret import Secret
 
 KEY = bytes(range(32))
@@ -66,10 +65,3 @@ def test_a_commitment_is_the_documented_hash() -> None:
 
     assert made == "sha256:" + hashlib.sha256(nonce + b"email\x00ines@example.org").hexdigest()
     assert made != commitment(bytes([1] * 16), "email", Secret("ines@example.org"))
-
-
-def test_a_token_is_the_documented_mac_and_domains_part_it() -> None:
-    made = keyed_token(KEY, "record", "abc:1")
-
-    assert made == "hmac-sha256:" + hmac.new(KEY, b"record\x00abc:1", "sha256").hexdigest()
-    assert made != keyed_token(KEY, "span", "abc:1")
