@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SCHEMA = "rtbf.plan/1"
+SCHEMA = "rtbf.plan/2"
 
 FORGET_BATCH = 8
 RETAIN_BATCH = 24
@@ -100,13 +100,31 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HeldItem:
+    """An item that was decided to be erased and is left out because of a hold; `until` None: until that is released."""
+
+    item: str
+    hold_id: str
+    until: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What will be done to one model for one ticket. `attempt` counts from 1."""
+    """What will be done to one model for one ticket. `attempt` counts from 1.
+
+    decisions_digest   the decisions on the footprint's items that this plan carries out
+    held               what they would erase but for a hold, as it stood when the plan was made
+    quorum             how many people must approve, and why (`quorum_reason`)
+    grace_s            seconds between the last approval and the start, in which the plan can still be called off
+    approval_valid_s   seconds after which an approval that was not used is void
+    """
 
     ticket_id: str
     attempt: int
     planned_by: str
     footprint_digest: str
+    decisions_digest: str
+    held: tuple[HeldItem, ...]
     model: str
     model_digest: str
     left_out_models: tuple[str, ...]
@@ -129,4 +147,8 @@ class Plan:
     class_cap: GuaranteeClass
     cap_reason: str
     cost: Cost
+    quorum: int
+    quorum_reason: str
+    grace_s: int
+    approval_valid_s: int
     schema: str = SCHEMA

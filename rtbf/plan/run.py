@@ -1,7 +1,7 @@
 """Stage 2: choose data, method, thresholds and seeds, and freeze them. Needs no torch: what a model had to say comes in as numbers.
 
-Refuses a plan that could not be carried out or judged: no model reached, no retained record, an unknown method or
-parameter. What it does not do: it does not approve; that needs a second person.
+Refuses a plan that could not be carried out or judged: an item without a decision, no model to change, nothing left to
+erase, no retained record, an unknown method or parameter. What it does not do: it does not approve; that needs others.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput, PlanImpossible
-from rtbf.evidence.canonical import decimal_text
+from rtbf.evidence.canonical import digest_of
 from rtbf.plan.card import MethodCard, code_digest, method_card, parse_parameters, probe_cards
 from rtbf.plan.cost import plan_cost
+from rtbf.plan.decisions import erased_records, items_to_erase, models_to_change, require_decided
+from rtbf.plan.holds import held_back, held_items
+from rtbf.plan.items import model_item, record_item
 from rtbf.plan.record import (
     FORGET_BATCH,
     RETAIN_BATCH,
@@ -21,25 +24,30 @@ from rtbf.plan.record import (
     Control,
     ControlPlan,
     GuaranteeClass,
+    HeldItem,
     Plan,
     PlannedProbe,
     RecordSet,
     StopRule,
 )
 from rtbf.plan.retain import draw_retain, record_set
+from rtbf.plan.stop import CONTROL_MARGIN_NATS, control_bounds, level_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from rtbf.corpora.corpus import CorpusVersion
     from rtbf.footprint.record import Footprint, ModelReached
+    from rtbf.plan.decisions import Decisions
+    from rtbf.plan.holds import Hold
+    from rtbf.plan.quorum import Quorum
     from rtbf.plan.request import PlanRequest
 
 PROFILE = "smoke"
 CHECK_EVERY_STEPS = 10
 RETAIN_RISE_MAX_NATS = "0.01"
 """Half of the margin of U1: the retain sample is trained against, the held-out records are not, and lose more."""
-CONTROL_MARGIN_NATS = 0.10
 FALLBACK_NLL_NATS = "2.302585"
 """−ln 0.1: the target without a control model, "answer probability at most 0.1"."""
 _MAX_SEED = 2**31
@@ -51,6 +59,8 @@ class Selection:
 
     reached: ModelReached
     left_out: tuple[str, ...]
+    decisions_digest: str
+    held: tuple[HeldItem, ...]
     card: MethodCard
     forget: RecordSet
     retain: RecordSet
@@ -77,52 +87,121 @@ class Level:
     holdout_tokens: int
 
 
-def select(request: PlanRequest, footprint: Footprint, corpus: CorpusVersion | None, trained_ids: Sequence[str]) -> Selection:
-    """Return model, method and data of the plan. `trained_ids`: the records of `corpus` that the model was trained on."""
+def select(
+    request: PlanRequest,
+    footprint: Footprint,
+    corpus: CorpusVersion | None,
+    trained_ids: Sequence[str],
+    *,
+    decisions: Decisions | None,
+    holds: Sequence[Hold],
+    restricted: Collection[str],
+    now: datetime,
+) -> Selection:
+    """Return model, method and data of the plan: what is decided `erase`, not held, and was trained on is to be forgotten.
+
+    trained_ids   the records of `corpus` that the model was trained on
+    restricted    records of `corpus` that another open ticket is about
+
+    No record of this person, whatever was decided for it, and no restricted one is drawn to be retained or to measure on.
+    Raises PlanImpossible, StalePlan for decisions on an older footprint, BadInput, UnknownName.
+    """
     card = method_card(request.method)
     # A setting that no plan could use is refused now, before minutes are spent on control models.
     parse_parameters(card, request.parameters)
-    reached = choose_model(request, footprint)
+    decided = require_decided(footprint, decisions)
+    held = held_items(footprint, holds, now)
+    reached = choose_model(request, footprint, decided, held)
     if corpus is None:
         raise PlanImpossible(
             found="a corpus version that is not registered", expected="the corpus the model was trained on", remedy="add it again"
         )
-    hits = {hit.record_id for hit in footprint.hits if hit.version == reached.version}
-    forget = [record_id for record_id in trained_ids if record_id in hits]
+    forget = _to_forget(footprint, decided, held, reached, trained_ids)
+    # Equal record ids name equal text in whatever version a hit was found, so none of them may stay in the sample.
+    kept_out = {*restricted, *(hit.record_id for hit in footprint.hits)}
     seed = secrets.randbelow(_MAX_SEED) if request.seed is None else request.seed
-    retain, holdout = draw_retain(corpus, [record_id for record_id in trained_ids if record_id not in hits], seed)
-    if not forget or not retain.record_ids or not holdout.record_ids:
+    retain, holdout = draw_retain(corpus, [record_id for record_id in trained_ids if record_id not in kept_out], seed)
+    if not retain.record_ids or not holdout.record_ids:
         raise PlanImpossible(
             found=f"{len(forget)} record(s) to forget, {len(retain.record_ids)} to retain, {len(holdout.record_ids)} held out",
             expected="at least one of each",
             remedy="a model trained on hardly anything else is better retrained without the person",
         )
-    left_out = tuple(model.model for model in footprint.models if model.model != reached.model)
     return Selection(
-        reached=reached, left_out=left_out, card=card, forget=record_set(corpus, forget), retain=retain, utility_holdout=holdout, seed=seed
+        reached=reached,
+        left_out=tuple(dict.fromkeys(model.model for model in footprint.models if model.model != reached.model)),
+        decisions_digest=digest_of(decided),
+        held=held_back(held, items_to_erase(footprint, decided)),
+        card=card,
+        forget=record_set(corpus, forget),
+        retain=retain,
+        utility_holdout=holdout,
+        seed=seed,
     )
 
 
-def choose_model(request: PlanRequest, footprint: Footprint) -> ModelReached:
-    """Return the reached model the request names, or the only one; raises PlanImpossible or BadInput."""
+def choose_model(request: PlanRequest, footprint: Footprint, decisions: Decisions, held: Mapping[str, Hold]) -> ModelReached:
+    """Return the model to change that the request names, or the only one; raises PlanImpossible or BadInput.
+
+    To change is what was reached, is decided `erase` and is not held.
+    """
     if not footprint.models:
         raise PlanImpossible(
             found="no model whose recorded training data holds the person's records",
             expected="at least one model to change",
             remedy="see `rtbf show TICKET` for what was searched; with nothing found, close it: `rtbf decide TICKET --close no_data`",
         )
-    names = sorted({model.model for model in footprint.models})
-    if request.model is None and len(names) > 1:
-        raise BadInput(
-            found=f"{len(names)} models hold the person's records",
-            expected="one plan for each",
-            remedy=f"`rtbf plan TICKET --model NAME` with one of {', '.join(names)}",
+    wanted = models_to_change(footprint, decisions)
+    free = [name for name in wanted if model_item(name) not in held]
+    if not free:
+        names = ", ".join(sorted({held[model_item(name)].hold_id for name in wanted}))
+        raise PlanImpossible(
+            found=f"{len(wanted)} model(s) decided to be changed, each under a hold ({names})"
+            if wanted
+            else "no model decided to be changed",
+            expected="at least one model that is decided `erase` and free of holds",
+            remedy="release the hold or decide again; when all is kept, close it: `rtbf decide TICKET --close refused`",
         )
-    wanted = request.model or names[0]
-    for model in footprint.models:
-        if model.model == wanted:
-            return model
-    raise BadInput(found=f"model '{wanted}'", expected=f"a model that was reached: {', '.join(names)}", remedy="correct --model")
+    reached = {model.model for model in footprint.models}
+    if request.model is not None and request.model not in reached:
+        raise BadInput(
+            found=f"model '{request.model}'", expected=f"a model that was reached: {', '.join(sorted(reached))}", remedy="correct --model"
+        )
+    if request.model is not None and request.model not in free:
+        why = f"hold {held[model_item(request.model)].hold_id}" if request.model in wanted else "its decision"
+        raise PlanImpossible(
+            found=f"model '{request.model}', which is kept by {why}",
+            expected=f"one of {', '.join(free)}",
+            remedy="plan for one of these, or release the hold or decide again",
+        )
+    if request.model is None and len(free) > 1:
+        raise BadInput(
+            found=f"{len(free)} models hold the person's records",
+            expected="one plan for each",
+            remedy=f"`rtbf plan TICKET --model NAME` with one of {', '.join(sorted(free))}",
+        )
+    chosen = request.model or free[0]
+    return next(model for model in footprint.models if model.model == chosen)
+
+
+def _to_forget(
+    footprint: Footprint, decisions: Decisions, held: Mapping[str, Hold], reached: ModelReached, trained_ids: Sequence[str]
+) -> list[str]:
+    """Return what the model was trained on, is decided `erase` and is not held, in corpus order; raises PlanImpossible."""
+    numbers = {hit.record_id: number for number, hit in enumerate(footprint.hits, start=1) if hit.version == reached.version}
+    erased = {hit.record_id for hit in erased_records(footprint, decisions) if hit.version == reached.version}
+    found = [record_id for record_id in trained_ids if record_id in numbers]
+    wanted = [record_id for record_id in found if record_id in erased]
+    forget = [record_id for record_id in wanted if record_item(numbers[record_id]) not in held]
+    if forget:
+        return forget
+    holds = ", ".join(sorted({held[record_item(numbers[record_id])].hold_id for record_id in wanted}))
+    raise PlanImpossible(
+        found=f"nothing left to erase from {reached.model}: of {len(found)} record(s) it was trained on,"
+        f" {len(found) - len(wanted)} are kept by decision and {len(wanted)} held" + (f" by {holds}" if holds else ""),
+        expected="at least one record that is decided `erase` and free of holds",
+        remedy="release the hold or decide again; when all is kept, close it: `rtbf decide TICKET --close refused`",
+    )
 
 
 def freeze(
@@ -138,8 +217,14 @@ def freeze(
     controls_reason: str,
     control_cost: int,
     proposed: Mapping[str, str],
+    quorum: Quorum,
+    grace_s: int,
+    approval_valid_s: int,
 ) -> Plan:
-    """Return the frozen plan. `proposed` are parameters the method derives from `level`; what a person set wins."""
+    """Return the frozen plan. `proposed` are parameters the method derives from `level`; what a person set wins.
+
+    grace_s, approval_valid_s   the installation's policy, bound by the digest like everything else that is approved
+    """
     card = selection.card
     changes_weights = card.artefact != "none"
     parameters = parse_parameters(card, {**proposed, **request.parameters})
@@ -151,6 +236,8 @@ def freeze(
         attempt=attempt,
         planned_by=planned_by,
         footprint_digest=footprint_digest,
+        decisions_digest=selection.decisions_digest,
+        held=selection.held,
         model=selection.reached.model,
         model_digest=selection.reached.digest,
         left_out_models=selection.left_out,
@@ -179,14 +266,17 @@ def freeze(
             scored_tokens=level.forget_tokens + level.holdout_tokens,
             arms=2 + len(controls),
         ),
+        quorum=quorum.approvers,
+        quorum_reason=quorum.reason,
+        grace_s=grace_s,
+        approval_valid_s=approval_valid_s,
     )
 
 
 def _stop_rule(level: Level, request: PlanRequest, *, changes_weights: bool) -> StopRule:
     low, high, origin = FALLBACK_NLL_NATS, None, "no control model: answer probability at most 0.1"
     if level.item_levels_nats is not None:
-        aim = sum(level.item_levels_nats) / len(level.item_levels_nats)
-        low, high = _finite(aim - CONTROL_MARGIN_NATS), _finite(aim + CONTROL_MARGIN_NATS)
+        low, high = control_bounds(level.item_levels_nats)
         origin = f"mean of the control model(s) ± {CONTROL_MARGIN_NATS} nat"
     return StopRule(
         forget_nll_nats_min=low,
@@ -202,14 +292,7 @@ def _stop_rule(level: Level, request: PlanRequest, *, changes_weights: bool) -> 
 def _levels(level: Level) -> tuple[str, ...]:
     if level.item_levels_nats is None:
         return (FALLBACK_NLL_NATS,) * level.forget_items
-    return tuple(_finite(value) for value in level.item_levels_nats)
-
-
-def _finite(value: float) -> str:
-    text = decimal_text(value)
-    if text is None:
-        raise PlanImpossible(found="a control model whose scores are not finite", expected="numbers", remedy="train the model again")
-    return text
+    return tuple(level_text(value) for value in level.item_levels_nats)
 
 
 def _planned_probes() -> tuple[PlannedProbe, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from rtbf.lm.digest import ArtefactFile
 
-SCHEMA = "rtbf.unlearned/1"
+SCHEMA = "rtbf.unlearned/2"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +22,11 @@ class CurvePoint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unlearned:
-    """The artefact that came out, how long it took in steps, and why it stopped."""
+    """The artefact that came out, how long it took in steps, and why it stopped.
+
+    withheld   record ids of the approved plan's forget set, in its order, that were not unlearned: a hold was placed or
+               a decision changed after the approval
+    """
 
     ticket_id: str
     attempt: int
@@ -33,6 +37,7 @@ class Unlearned:
     artefact_digest: str
     files: tuple[ArtefactFile, ...]
     base_digest: str
+    withheld: tuple[str, ...]
     steps: int
     stop_reason: Literal["both_sides_held", "max_steps", "nothing_to_train"]
     curve: tuple[CurvePoint, ...]
