@@ -2,15 +2,17 @@
 
     RTBFError
     ├── Refusal    the caller can mend it      CLI exit 1, HTTP 4xx, not retried
-    │   ├── UnknownName · BadInput · IllegalMove · StalePlan · FourEyes · TicketBusy
+    │   ├── UnknownName · BadInput · IllegalMove · StalePlan · FourEyes · TicketBusy · ExtensionRefused
+    │   ├── TicketChanged · TicketShredded · IdentityRefused · IdempotencyKeyReused
     │   ├── HomeMissing · HomeExists · SchemaTooNew · SchemaBehind · ExtraMissing
-    │   ├── CorpusUnreadable · CorpusChanged · ModelFolderRefused · PlanImpossible
-    │   ├── Unauthorised
+    │   ├── CorpusUnreadable · CorpusChanged · ModelFolderRefused · PlanImpossible · TrainingRestricted
+    │   ├── Unauthorised · LetterIncomplete · LetterRefused
     │   └── EvidenceRefused            the checker's only error
     ├── Fault      we must mend it             CLI exit 5, HTTP 500, not retried
-    │   └── LedgerBroken · ArtefactMismatch · RecordBroken · CardBroken
+    │   ├── LedgerBroken · ArtefactMismatch · RecordBroken · CardBroken · PackBroken
+    │   └── KeyDestroyed · KeyUnknown · VaultLocked · VaultBroken · SealBroken
     └── Outage     the world will mend it      CLI exit 5, HTTP 503, retried with back-off
-        └── DiskFull · DatabaseUnreachable · BrokerUnreachable
+        └── DiskFull · DatabaseUnreachable · BrokerUnreachable · MailUnreachable
 
 Every message says what was found, what was expected and what to do. No message carries personal data:
 ids, counts, field names and file names of the operator only.
@@ -72,6 +74,10 @@ class IllegalMove(Refusal):
     """A ticket was asked to move where its state does not lead."""
 
 
+class ExtensionRefused(Refusal):
+    """A ticket's deadline cannot be extended, or not any more."""
+
+
 class StalePlan(Refusal):
     """An approval or a run names a plan that is not the ticket's live one."""
 
@@ -82,6 +88,22 @@ class FourEyes(Refusal):
 
 class TicketBusy(Refusal):
     """Another process holds the ticket's lease."""
+
+
+class TicketChanged(Refusal):
+    """The ticket has moved since it was read."""
+
+
+class TicketShredded(Refusal):
+    """The ticket's key was destroyed: what was sealed under it cannot be read any more."""
+
+
+class IdentityRefused(Refusal):
+    """An identity check that is not open any more, or an answer that is not right."""
+
+
+class IdempotencyKeyReused(Refusal):
+    """An idempotency key that was used for another submission."""
 
 
 class HomeMissing(Refusal):
@@ -120,8 +142,20 @@ class PlanImpossible(Refusal):
     """No plan can be made from this footprint."""
 
 
+class TrainingRestricted(Refusal):
+    """A model cannot be trained, because open tickets may be about its data (GDPR Art. 18)."""
+
+
 class Unauthorised(Refusal):
     """The API call carries no valid token."""
+
+
+class LetterIncomplete(Refusal):
+    """A letter needs a value that was not given; it was not written."""
+
+
+class LetterRefused(Refusal):
+    """A letter cannot be delivered to this address, or not by this mail server, however often it is tried."""
 
 
 class EvidenceRefused(Refusal):
@@ -148,6 +182,34 @@ class CardBroken(Fault):
     """The CARD of a method, probe, locator or connector is missing or malformed."""
 
 
+class PackBroken(Fault):
+    """A regime pack or the list of codes is missing a key, holds another one, or does not parse."""
+
+
+class TemplateBroken(Fault):
+    """A letter's template or a locale's table is missing or cannot be used."""
+
+
+class KeyDestroyed(Fault):
+    """A key that was destroyed on purpose is asked for; what was sealed under it is gone for everybody."""
+
+
+class KeyUnknown(Fault):
+    """Something names a key that this installation's key files have never held."""
+
+
+class VaultLocked(Fault):
+    """There is no passphrase, or not the one that opens the key file."""
+
+
+class VaultBroken(Fault):
+    """A key file is missing, damaged, half-written, or of an unknown version."""
+
+
+class SealBroken(Fault):
+    """Sealed bytes or a wrapped key do not open: changed, moved, or made under another key."""
+
+
 class DiskFull(Outage):
     """No space left while writing; the step can be run again."""
 
@@ -158,3 +220,7 @@ class DatabaseUnreachable(Outage):
 
 class BrokerUnreachable(Outage):
     """Redis does not answer; nothing is lost, tickets wait in the database."""
+
+
+class MailUnreachable(Outage):
+    """The mail server does not answer, or not in a way that a letter may be entrusted to."""

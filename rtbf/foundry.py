@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbf.corpora.reading import read_records
-from rtbf.errors import BadInput, UnknownName
+from rtbf.errors import BadInput, TrainingRestricted, UnknownName
 from rtbf.evidence.canonical import digest_of
 from rtbf.files import make_private_folder
 from rtbf.lm.digest import digest_of_files, list_files
@@ -26,12 +26,13 @@ from rtbf.store.actors import actor_id_for
 from rtbf.store.events import append_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from rtbf.corpora.corpus import CorpusEntry, Record
     from rtbf.installation import Installation
 
 CONTROL_SEED_STEP = 1_000
+_NAMED_TICKETS = 5
 CHEAP_CONTROL_FLOPS = 5e13
 """A control is trained when 6 × parameters × tokens stays below this: about ten minutes on one slow CPU core."""
 
@@ -48,15 +49,41 @@ class TrainingRequest:
     seed: int
 
 
-def train_model(installation: Installation, request: TrainingRequest, actor: str, *, threads: int, progress: Progress = silent) -> Model:
-    """Train a model on the current version of a corpus, register it as live, and return its record."""
+def train_model(
+    installation: Installation,
+    request: TrainingRequest,
+    actor: str,
+    *,
+    restricted: Mapping[str, Collection[str]],
+    unsearched: Sequence[str],
+    threads: int,
+    progress: Progress = silent,
+) -> Model:
+    """Train a model on the current version of a corpus, register it as live, and return its record.
+
+    restricted   by corpus version, the records that open tickets are about: they are left out, and the lineage says so
+    unsearched   open tickets of identified persons that were not yet searched in the corpus's current version
+
+    Raises TrainingRestricted while there is an unsearched ticket, or when the restriction leaves no record.
+    Source: GDPR Art. 18(1), restriction while a request is open.
+    """
+    _require_searched(request.corpus, unsearched)
     prepare_torch(threads)
     parameters = recipe_parameters(request.preset, request.overrides)
     with installation.transaction() as session:
         entry = registry.current_corpus(session, request.corpus)
         revision = registry.next_revision(session, request.name)
         base = _base_of(installation, request, registry.all_models(session))
-    records = list(read_records(entry, installation.home.resolved, progress))
+    left_out = set(restricted.get(entry.version.digest, ()))
+    everything = list(read_records(entry, installation.home.resolved, progress))
+    records = _without(everything, left_out)
+    excluded = tuple(record.record_id for record in everything if record.record_id in left_out)
+    if excluded and not records:
+        raise TrainingRestricted(
+            found=f"a corpus whose {len(excluded)} record(s) are all restricted by open tickets",
+            expected="at least one record that no open ticket is about",
+            remedy="train when those tickets are closed; see `rtbf list`",
+        )
     target = installation.home.models / f"{request.name}-{revision}"
     train(
         records=records,
@@ -69,7 +96,7 @@ def train_model(installation: Installation, request: TrainingRequest, actor: str
         progress=progress,
     )
     files = list_files(target)
-    own = TrainedOn(corpus=entry.version.name, version=entry.version.digest, records=len(records), excluded=(), confidence="recorded")
+    own = TrainedOn(corpus=entry.version.name, version=entry.version.digest, records=len(records), excluded=excluded, confidence="recorded")
     model = Model(
         name=request.name,
         revision=revision,
@@ -86,10 +113,22 @@ def train_model(installation: Installation, request: TrainingRequest, actor: str
     now = installation.clock()
     with installation.transaction() as session:
         registry.save_model(session, model, installation.home.stored_form(target), "live", now)
-        data = {"model": model.digest, "corpus": entry.version.digest, "records": len(records), "revision": revision}
+        data = {
+            "model": model.digest, "corpus": entry.version.digest, "records": len(records), "excluded": len(excluded), "revision": revision,
+        }  # fmt: skip
         actor_id = actor_id_for(session, actor, now)
         append_event(session, log=installation.log, ticket_id=None, event_type="model.trained", actor_id=actor_id, data=data, now=now)
     return model
+
+
+def _require_searched(corpus: str, unsearched: Sequence[str]) -> None:
+    if unsearched:
+        named = ", ".join(unsearched[:_NAMED_TICKETS]) + (", …" if len(unsearched) > _NAMED_TICKETS else "")
+        raise TrainingRestricted(
+            found=f"{len(unsearched)} open ticket(s) not yet searched in the current version of corpus {corpus} ({named})",
+            expected="every open ticket of an identified person located there, so that its records can be left out",
+            remedy=f"locate it first: `rtbf footprint {unsearched[0]} --again`",
+        )
 
 
 def _base_of(installation: Installation, request: TrainingRequest, models: Sequence[registry.RegisteredModel]) -> Base | None:

@@ -20,6 +20,9 @@ from rtbf.lm.record import Model, Removal
 from rtbf.lm.scoring import score_items, tokens_of
 from rtbf.plan.card import load
 from rtbf.plan.cost import training_cost
+from rtbf.plan.decisions import require_decided
+from rtbf.plan.holds import held_items
+from rtbf.plan.quorum import quorum_for
 from rtbf.plan.record import Control
 from rtbf.plan.run import Level, Selection, choose_model, freeze, select
 from rtbf.progress import Progress, silent
@@ -29,6 +32,7 @@ from rtbf.verify.record import Arm
 from rtbf.verify.run import ArmSource, Battery
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     import torch
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     from rtbf.corpora.corpus import CorpusEntry, Record
     from rtbf.installation import Installation
     from rtbf.lm.scoring import ItemScores
+    from rtbf.plan.decisions import Decisions
+    from rtbf.plan.holds import Hold
     from rtbf.plan.record import Plan, RecordSet
     from rtbf.plan.request import PlanRequest
     from rtbf.ticket_view import TicketView
@@ -47,21 +53,51 @@ N_CONTROLS = 1
 
 
 def planned(
-    installation: Installation, view: TicketView, request: PlanRequest, planner_id: str, *, threads: int, progress: Progress = silent
+    installation: Installation,
+    view: TicketView,
+    request: PlanRequest,
+    planner_id: str,
+    *,
+    decisions: Decisions | None,
+    holds: Sequence[Hold],
+    restricted: Mapping[str, Collection[str]],
+    grace_s: int,
+    approval_valid_s: int,
+    threads: int,
+    progress: Progress = silent,
 ) -> Plan:
-    """Return a frozen plan for the ticket: data drawn, controls trained, levels measured, method tuned to them."""
+    """Return a frozen plan for the ticket: data drawn, controls trained, levels measured, method tuned to them.
+
+    decisions    the ticket's newest; None, or some that leave an item open, give no plan
+    holds        every hold of the installation; those that are live now count
+    restricted   by corpus version, the records that other open tickets are about: none is drawn as a sample
+
+    Raises PlanImpossible, StalePlan, BadInput and UnknownName as `rtbf.plan.run.select` says.
+    """
     if view.footprint is None:
         raise PlanImpossible(found="a ticket without footprint", expected="a located ticket", remedy=f"`rtbf run {view.ticket.ticket_id}`")
-    reached = choose_model(request, view.footprint)
+    now = installation.clock()
+    decided = require_decided(view.footprint, decisions)
+    reached = choose_model(request, view.footprint, decided, held_items(view.footprint, holds, now))
     prepare_torch(threads)
     with installation.transaction() as session:
         registered = registry.model_with_digest(session, reached.digest)
         entry = registry.corpus_version(session, reached.version)
+        models = [other.model for other in registry.all_models(session)]
     model, original = registered.model, installation.home.resolved(registered.location)
     records = list(read_records(entry, installation.home.resolved, progress))
     gone = _gone(model, reached.version)
     trained_ids = [record.record_id for record in records if record.record_id not in gone]
-    selection = select(request, view.footprint, entry.version, trained_ids)
+    selection = select(
+        request,
+        view.footprint,
+        entry.version,
+        trained_ids,
+        decisions=decided,
+        holds=holds,
+        restricted=restricted.get(reached.version, ()),
+        now=now,
+    )
     level, controls, reason, control_cost = _measure_level(installation, view, model, original, entry, records, selection, progress)
     propose = getattr(load("method", selection.card.name), "propose", None)
     proposed = (
@@ -83,23 +119,41 @@ def planned(
         controls_reason=reason,
         control_cost=control_cost,
         proposed=proposed,
+        quorum=quorum_for(model, models, changes_model=selection.card.artefact != "none"),
+        grace_s=grace_s,
+        approval_valid_s=approval_valid_s,
     )
 
 
-def unlearning_material(installation: Installation, plan: Plan, *, threads: int) -> tuple[Material, Path]:
-    """Return the loaded original with the plan's items, and the original's folder."""
+def unlearning_material(installation: Installation, plan: Plan, *, withheld: tuple[str, ...], threads: int) -> tuple[Material, Path]:
+    """Return the loaded original with the plan's items, and the original's folder.
+
+    withheld   records of the forget set that must not be unlearned (`rtbf.plan.withhold`): none of their items is handed on
+    """
     prepare_torch(threads)
     original, entry = _original_of(installation, plan)
     model = load_model(original, plan.model_digest, "the model to change")
     tokenizer = load_tokenizer(original)
     size = context_tokens(model)
-    forget = training_items(_selected(installation, entry, plan.forget), tokenizer, size)
-    retain = training_items(_selected(installation, entry, plan.retain), tokenizer, size)
-    return Material(model=model, tokenizer=tokenizer, forget=forget, retain=retain), original
+    # The withheld ones are encoded too, since a long record has several items and each has its place among the levels.
+    items = training_items(_selected(installation, entry, plan.forget), tokenizer, size)
+    places = tuple(place for place, item in enumerate(items) if item.record_id not in withheld)
+    material = Material(
+        model=model,
+        tokenizer=tokenizer,
+        forget=[items[place] for place in places],
+        level_places=places,
+        retain=training_items(_selected(installation, entry, plan.retain), tokenizer, size),
+        withheld=withheld,
+    )
+    return material, original
 
 
 def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, record: Unlearned) -> Model:
-    """Return the registry's record of the merged weights: the original's lineage, less what the ticket removed."""
+    """Return the registry's record of the merged weights: the original's lineage, less what the ticket removed.
+
+    What was withheld is not called removed: a later footprint finds it in these weights again.
+    """
     with installation.transaction() as session:
         original = registry.model_with_digest(session, plan.model_digest).model
         revision = registry.next_revision(session, plan.model)
@@ -109,7 +163,7 @@ def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, re
         plan_digest=plan_digest,
         corpus=plan.forget.corpus,
         version=plan.forget.version,
-        record_ids=plan.forget.record_ids,
+        record_ids=_unlearned_ids(plan, record),
     )
     return Model(
         name=plan.model,
@@ -129,7 +183,10 @@ def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, re
 def verification_battery(
     installation: Installation, plan: Plan, unlearned: Unlearned, *, threads: int, progress: Progress = silent
 ) -> Battery:
-    """Return the arms of the plan, each with its loader, and the items of both sides."""
+    """Return the arms of the plan, each with its loader, and the items of both sides, without what was withheld.
+
+    The controls stay those of the plan: they were never shown any record of its forget set, withheld or not.
+    """
     prepare_torch(threads)
     original, entry = _original_of(installation, plan)
     tokenizer = load_tokenizer(original)
@@ -147,9 +204,14 @@ def verification_battery(
         ),
         unlearned=_unlearned_arm(installation, plan, unlearned, original),
         controls=tuple(controls),
-        forget=scoring_items(_selected(installation, entry, plan.forget), tokenizer, size),
+        forget=scoring_items(read_selected(entry, installation.home.resolved, _unlearned_ids(plan, unlearned)), tokenizer, size),
         holdout=scoring_items(_selected(installation, entry, plan.utility_holdout), tokenizer, size),
     )
+
+
+def _unlearned_ids(plan: Plan, unlearned: Unlearned) -> tuple[str, ...]:
+    withheld = set(unlearned.withheld)
+    return tuple(record_id for record_id in plan.forget.record_ids if record_id not in withheld)
 
 
 def _unlearned_arm(installation: Installation, plan: Plan, unlearned: Unlearned, original: Path) -> ArmSource:

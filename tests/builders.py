@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -18,6 +19,9 @@ from rtbf.evidence.dsse import sign_envelope
 from rtbf.evidence.keys import key_id, trust_file
 from rtbf.footprint.record import Footprint, Hit, LocatorUse, ModelReached, NotSearched, SearchedCorpus
 from rtbf.lm.digest import ArtefactFile, digest_of_files
+from rtbf.plan.decisions import NEEDS_REASONING, Decisions, ItemDecision
+from rtbf.plan.holds import Hold
+from rtbf.plan.items import footprint_items
 from rtbf.plan.record import Adapter, Control, ControlPlan, Cost, Plan, PlannedProbe, RecordSet, StopRule
 from rtbf.report.statement import Case, build_statement
 from rtbf.ticket.record import IdentifierMark, Ticket
@@ -25,12 +29,11 @@ from rtbf.unlearn.record import CurvePoint, Unlearned
 from rtbf.verify.record import Arm, Interval, ProbeResult, Verification
 from rtbf.verify.verdict import judge
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 TICKET_ID = "tkt_01test"
 ISSUED_AT = "2026-03-02T12:00:00.000Z"
-SUBMITTER, PLANNER, APPROVER = "act_submitter", "act_planner", "act_approver"
+SUBMITTER, PLANNER, APPROVER, DECIDER = "act_submitter", "act_planner", "act_approver", "act_decider"
+GROUND, EXEMPTION = "eu-gdpr:JustificationA17NonNecessity", "eu-gdpr:JustificationA17LegalClaims"
+HOLD_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 KEY_SEED = bytes(range(32))
 
 
@@ -44,14 +47,20 @@ def ticket(**changes: Any) -> Ticket:
     made = Ticket(
         ticket_id=TICKET_ID,
         regime="eu-gdpr",
+        regime_digest=sha(1),
+        time_zone="UTC",
+        holidays=None,
         channel="email",
+        requester_role="data_subject",
+        locale="en",
+        grounds=(GROUND,),
         received_at="2026-02-20T09:30:00.000Z",
         submitted_by=SUBMITTER,
         external_ref=None,
         models=(),
         identifiers=(
-            IdentifierMark(number=1, kind="name", commitment="hmac-sha256:" + "1a" * 32),
-            IdentifierMark(number=2, kind="email", commitment="hmac-sha256:" + "2b" * 32),
+            IdentifierMark(number=1, kind="name", commitment="hmac-sha256:" + "1a" * 32, warnings=()),
+            IdentifierMark(number=2, kind="email", commitment="hmac-sha256:" + "2b" * 32, warnings=()),
         ),
     )
     return replace(made, **changes)
@@ -77,6 +86,44 @@ def footprint(**changes: Any) -> Footprint:
         models=(
             ModelReached(model="assistant", digest=sha(5), corpus="community", version=sha(4), hits=20, via=("community", "assistant")),
         ),
+    )
+    return replace(made, **changes)
+
+
+def item_decision(item: str, verdict: Any = "erase", **changes: Any) -> ItemDecision:
+    """Return a lawful decision by DECIDER: with the code and the reasoning that its verdict needs."""
+    codes = {"erase": GROUND, "retain": EXEMPTION}
+    made = ItemDecision(
+        item=item,
+        verdict=verdict,
+        code=codes.get(verdict),
+        reasoning_commitment=sha(20) if verdict in NEEDS_REASONING else None,
+        decided_by=DECIDER,
+        decided_at="2026-02-27T10:00:00.000Z",
+    )
+    return replace(made, **changes)
+
+
+def decisions(found: Footprint | None = None, kept: dict[str, Any] | None = None, **changes: Any) -> Decisions:
+    """Return a decision for every item of the footprint: all to be erased but `kept`, which maps items to other verdicts."""
+    located = found or footprint()
+    others = kept or {}
+    items = tuple(item_decision(item, others.get(item, "erase")) for item in footprint_items(located))
+    made = Decisions(ticket_id=located.ticket_id, revision=1, footprint_digest=digest_of(located), items=items)
+    return replace(made, **changes)
+
+
+def hold(scope_kind: Any = "corpus", scope: str = "community", **changes: Any) -> Hold:
+    """Return a hold that began on 1 January 2026 and has no end."""
+    made = Hold(
+        hold_id="hld_01test",
+        scope_kind=scope_kind,
+        scope=scope,
+        ground=EXEMPTION,
+        authority_ref="court/17-C-26",
+        since=HOLD_SINCE,
+        until=None,
+        released_at=None,
     )
     return replace(made, **changes)
 
@@ -157,6 +204,8 @@ def plan(**changes: Any) -> Plan:
         attempt=1,
         planned_by=PLANNER,
         footprint_digest=digest_of(footprint()),
+        decisions_digest=digest_of(decisions()),
+        held=(),
         model="assistant",
         model_digest=sha(5),
         left_out_models=(),
@@ -187,6 +236,10 @@ def plan(**changes: Any) -> Plan:
         class_cap="approximate",
         cap_reason="new weights, merged",
         cost=Cost(unlearning=1_200_000, controls=9_000_000, verification=4_900_000),
+        quorum=1,
+        quorum_reason="One approver: the model is fine-tuned from another, and no registered model was made from it.",
+        grace_s=0,
+        approval_valid_s=1_209_600,
     )
     return replace(made, **changes)
 
@@ -211,6 +264,7 @@ def unlearned(**changes: Any) -> Unlearned:
         artefact_digest=digest_of_files(files),
         files=files,
         base_digest=sha(5),
+        withheld=(),
         steps=60,
         stop_reason="both_sides_held",
         curve=tuple(

@@ -129,16 +129,20 @@ def train_folder(
     return digest_of_files(list_files(target))
 
 
-def material(folder: Path, digest: str, forget: list[Record], retain: list[Record]) -> Material:
-    """Return the freshly loaded model of `folder` with these records as its two sides."""
+def material(folder: Path, digest: str, forget: list[Record], retain: list[Record], withheld: tuple[str, ...] = ()) -> Material:
+    """Return the freshly loaded model of `folder` with these records as its two sides, those in `withheld` left out."""
     model = load_model(folder, digest, "a tiny model")
     tokenizer = load_tokenizer(folder)
     size = context_tokens(model)
+    items = training_items(forget, tokenizer, size)
+    places = tuple(place for place, item in enumerate(items) if item.record_id not in withheld)
     return Material(
         model=model,
         tokenizer=tokenizer,
-        forget=training_items(forget, tokenizer, size),
+        forget=[items[place] for place in places],
+        level_places=places,
         retain=training_items(retain, tokenizer, size),
+        withheld=withheld,
     )
 
 

@@ -14,6 +14,7 @@ SCHEMA = "rtbf.model/1"
 class TrainedOn:
     """A corpus version whose records entered the weights, except the ones named.
 
+    records      how many entered the weights, the excluded ones not counted
     confidence   recorded: trained here, so we saw it · declared: the owner said so
     """
 

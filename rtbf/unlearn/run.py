@@ -6,6 +6,7 @@
  4. Save the adapter; merge; save the merged model; digest everything.
 
 A run that was killed continues from its checkpoint and ends in the same record, bit for bit on one CPU build.
+What a hold or a later decision withheld is left out of all of this, and the stop rule is read for what is left.
 What it does not do: judge. A run that ends on its step limit is stored like any other, and the verifier decides.
 """
 
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rtbf.errors import CardBroken
-from rtbf.evidence.canonical import decimal_text
+from rtbf.errors import CardBroken, Fault
+from rtbf.evidence.canonical import decimal_text, digest_of
 from rtbf.files import folder_in_one_piece, make_private_folder
 from rtbf.lm.adapters import attach_lora, merge, save_adapter, trainable
 from rtbf.lm.answers import answer_logits, nll_sums
@@ -30,6 +31,7 @@ from rtbf.lm.scoring import score_items
 from rtbf.lm.training import LoopSpec, run_loop
 from rtbf.plan.card import load, method_card
 from rtbf.plan.record import FORGET_BATCH, RETAIN_BATCH
+from rtbf.plan.stop import stop_rule_for
 from rtbf.progress import Progress, silent
 from rtbf.unlearn.method import Loss, Pair
 from rtbf.unlearn.record import CurvePoint, Unlearned
@@ -52,12 +54,19 @@ _WATCHED_ITEMS = 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Material:
-    """What the plan points at: the loaded original, its tokenizer, and the items of both sides in plan order."""
+    """What the plan points at: the loaded original, its tokenizer, and the items of both sides in plan order.
+
+    forget         the items that are unlearned: those of the plan's forget records that are not withheld
+    level_places   for each of them, the place of its level in the plan's `forget_levels_nats`
+    withheld       records of the plan's forget set that are left alone, in its order
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     forget: Sequence[Item]
+    level_places: tuple[int, ...]
     retain: Sequence[Item]
+    withheld: tuple[str, ...]
 
 
 def unlearn(
@@ -66,10 +75,12 @@ def unlearn(
     """Carry out `plan`; return the record and the folder of the artefact as it will be served.
 
     `folder` gets `checkpoint/` while running, then `adapter/` and, if the plan merges, `merged/`. `original` is the
-    folder of the model that is changed; it is never written to.
+    folder of the model that is changed; it is never written to. Raises Fault when a withheld record is among the items,
+    or when items and levels do not match: then something else would be unlearned than was approved.
     """
+    _require_own_material(plan, material)
     if method_card(plan.method).artefact == "none" or plan.adapter is None:
-        return _unchanged(plan, plan_digest, original), original
+        return _unchanged(plan, plan_digest, material.withheld, original), original
     make_private_folder(folder)
     model = attach_lora(material.model, rank=plan.adapter.rank, alpha=plan.adapter.alpha, seed=plan.seed)
     curve, steps, is_held = _train_adapter(plan, plan_digest, material, model, folder / "checkpoint", progress)
@@ -92,6 +103,7 @@ def unlearn(
         artefact_digest=digest_of_files(files),
         files=files,
         base_digest=plan.model_digest,
+        withheld=material.withheld,
         steps=steps,
         stop_reason="both_sides_held" if is_held else "max_steps",
         curve=tuple(curve),
@@ -100,7 +112,19 @@ def unlearn(
     return record, served
 
 
-def _unchanged(plan: Plan, plan_digest: str, original: Path) -> Unlearned:
+def _require_own_material(plan: Plan, material: Material) -> None:
+    may_go = set(plan.forget.record_ids) - set(material.withheld)
+    strangers = sum(item.record_id not in may_go for item in material.forget)
+    has_levels = len(material.level_places) == len(material.forget) and max(material.level_places, default=0) < len(plan.forget_levels_nats)
+    if strangers or not has_levels or not material.forget:
+        raise Fault(
+            found=f"{len(material.forget)} forget items, {strangers} of them not to be unlearned, with {len(material.level_places)} levels",
+            expected="items of the plan's forget set that are not withheld, each with its level",
+            remedy="nothing was changed; report this as a defect",
+        )
+
+
+def _unchanged(plan: Plan, plan_digest: str, withheld: tuple[str, ...], original: Path) -> Unlearned:
     return Unlearned(
         ticket_id=plan.ticket_id,
         attempt=plan.attempt,
@@ -110,6 +134,7 @@ def _unchanged(plan: Plan, plan_digest: str, original: Path) -> Unlearned:
         artefact_digest=plan.model_digest,
         files=list_files(original),
         base_digest=plan.model_digest,
+        withheld=withheld,
         steps=0,
         stop_reason="nothing_to_train",
         curve=(),
@@ -131,7 +156,9 @@ def _train_adapter(
     with torch.no_grad(), model.disable_adapter():
         reference = torch.cat([nll_sums(answer_logits(model, [item]))[0] for item in material.forget])
         retain_before = _mean_nll(score_items(model, _checked_retain(plan, material)))
-    levels = torch.tensor([float(level) for level in plan.forget_levels_nats], device=reference.device)
+    level_texts = [plan.forget_levels_nats[place] for place in material.level_places]
+    stop = stop_rule_for(plan, level_texts)
+    levels = torch.tensor([float(level) for level in level_texts], device=reference.device)
     curve: list[CurvePoint] = []
     held = [False]
 
@@ -153,16 +180,16 @@ def _train_adapter(
         )
 
     def after_step(step: int, loss: float) -> bool:
-        is_due = step % plan.stop.check_every_steps == 0 or step == plan.stop.max_steps
+        is_due = step % stop.check_every_steps == 0 or step == stop.max_steps
         if not is_due and len(material.forget) > _WATCHED_ITEMS:
             return False
         forget = _mean_nll(score_items(model, material.forget))
         # The bounds can be crossed within a few steps, so a small forget set is watched at each.
-        if not is_due and not _is_between(plan.stop, forget):
+        if not is_due and not _is_between(stop, forget):
             return False
         retain = _mean_nll(score_items(model, _checked_retain(plan, material)))
         curve.append(CurvePoint(step=step, forget_nll_nats=_text(forget), retain_nll_nats=_text(retain), loss=_text(loss)))
-        held[0] = _is_held(plan.stop, forget, retain - retain_before)
+        held[0] = _is_held(stop, forget, retain - retain_before)
         return held[0]
 
     def restore(saved: Any) -> None:  # noqa: ANN401 - our own JSON
@@ -170,7 +197,7 @@ def _train_adapter(
         held[0] = saved["held"]
 
     steps = run_loop(
-        _loop_spec(plan, plan_digest),
+        _loop_spec(plan, _run_digest(plan_digest, material.withheld)),
         trainable(model),
         loss_at,
         after_step=after_step,
@@ -211,12 +238,17 @@ def batch_places(seed: int, step: int, n_forget: int, n_retain: int) -> tuple[li
     return forget, retain
 
 
-def _loop_spec(plan: Plan, plan_digest: str) -> LoopSpec:
+def _run_digest(plan_digest: str, withheld: tuple[str, ...]) -> str:
+    """A checkpoint is continued only by a run that unlearns the same records: a hold may have come in between."""
+    return plan_digest if not withheld else digest_of([plan_digest, list(withheld)])
+
+
+def _loop_spec(plan: Plan, run_digest: str) -> LoopSpec:
     rate = dict(plan.parameters).get("learning_rate")
     if rate is None:
         raise CardBroken(found=f"method '{plan.method}' without learning_rate", expected="that parameter in its CARD", remedy="add it")
     return LoopSpec(
-        run_digest=plan_digest,
+        run_digest=run_digest,
         seed=plan.seed,
         max_steps=plan.stop.max_steps,
         learning_rate=rate,

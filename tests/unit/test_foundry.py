@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rtbf import foundry
-from rtbf.errors import BadInput, UnknownName
+from rtbf.errors import BadInput, TrainingRestricted, UnknownName
 from rtbf.foundry import TrainingRequest, control_model, train_model, why_no_control
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.record import Model, TrainedOn
@@ -73,9 +73,12 @@ def entry(installation: Installation, tmp_path: Path) -> CorpusEntry:
         return registry.current_corpus(session, "community")
 
 
-def _train(installation: Installation, **changes: Any) -> Model:
+def _train(
+    installation: Installation, restricted: dict[str, set[str]] | None = None, unsearched: tuple[str, ...] = (), **changes: Any
+) -> Model:
     fields: dict[str, Any] = {"name": "helper", "corpus": "community", "preset": "tiny", "overrides": SHAPE, "base": None, "seed": 3}
-    return train_model(installation, TrainingRequest(**{**fields, **changes}), "marek", threads=1)
+    request = TrainingRequest(**{**fields, **changes})
+    return train_model(installation, request, "marek", restricted=restricted or {}, unsearched=unsearched, threads=1)
 
 
 def test_training_registers_a_live_model_with_its_lineage_and_an_event(installation: Installation, entry: CorpusEntry) -> None:
@@ -91,6 +94,41 @@ def test_training_registers_a_live_model_with_its_lineage_and_an_event(installat
         ("community", entry.version.digest, 40, "recorded")
     ]
     assert sorted(path.name for path in installation.home.models.iterdir()) == ["helper-1"]
+
+
+def test_what_open_tickets_are_about_is_left_out_of_new_training_and_the_lineage_says_so(
+    installation: Installation, entry: CorpusEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    real = foundry.train
+
+    def spied(**arguments: Any) -> None:
+        seen.extend(record.record_id for record in arguments["records"])
+        real(**arguments)
+
+    monkeypatch.setattr(foundry, "train", spied)
+    theirs = _record_ids(entry)[5:25]
+    restricted = {entry.version.digest: {*theirs, "ffffffffffff:1"}, builders.sha(9): {_record_ids(entry)[0]}}
+
+    model = _train(installation, restricted=restricted)
+
+    assert seen == [record_id for record_id in _record_ids(entry) if record_id not in theirs]
+    assert [(part.records, part.excluded) for part in model.trained_on] == [(20, tuple(theirs))]
+
+
+def test_nothing_is_trained_while_an_open_ticket_was_not_searched_in_the_corpus(installation: Installation, entry: CorpusEntry) -> None:
+    with pytest.raises(TrainingRestricted, match=r"rtbf footprint tkt_one --again"):
+        _train(installation, unsearched=("tkt_one", "tkt_two"))
+
+    with installation.transaction() as session:
+        assert list(registry.all_models(session)) == []
+
+
+def test_a_corpus_that_open_tickets_restrict_as_a_whole_trains_nothing(installation: Installation, entry: CorpusEntry) -> None:
+    with pytest.raises(TrainingRestricted, match="40 record"):
+        _train(installation, restricted={entry.version.digest: set(_record_ids(entry))})
+
+    assert not installation.home.models.exists() or list(installation.home.models.iterdir()) == []
 
 
 def test_training_that_is_cut_short_registers_nothing_and_can_be_run_again(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rtbf.corpora.corpus import CorpusVersion, Layout, Shard
 from rtbf.errors import BadInput, PlanImpossible, UnknownName
@@ -14,7 +17,9 @@ from rtbf.evidence.canonical import digest_of
 from rtbf.footprint.record import Footprint, Hit, ModelReached
 from rtbf.plan.card import code_digest, probe_cards
 from rtbf.plan.cost import plan_cost, training_cost
-from rtbf.plan.record import Control, Plan
+from rtbf.plan.decisions import VERDICTS
+from rtbf.plan.quorum import Quorum
+from rtbf.plan.record import Control, HeldItem, Plan
 from rtbf.plan.request import PlanRequest
 from rtbf.plan.run import Level, Selection, choose_model, freeze, select
 from tests import builders
@@ -27,6 +32,7 @@ CORPUS = CorpusVersion(
 )
 TRAINED = [f"abababababab:{place}" for place in range(1, 101)]
 THEIRS = TRAINED[:20]
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LEVEL = Level(
     item_levels_nats=(2.0,) * 10 + (3.0,) * 10,
     sequence_drop_nats=25.0,
@@ -49,11 +55,27 @@ def _footprint(models: tuple[str, ...] = ("assistant",), hits: list[str] = THEIR
 
 
 def _select(request: PlanRequest | None = None, **changes: Any) -> Selection:
-    fields: dict[str, Any] = {"footprint": _footprint(), "corpus": CORPUS, "trained_ids": TRAINED, **changes}
+    footprint = changes.get("footprint") or _footprint()
+    fields: dict[str, Any] = {
+        "footprint": footprint,
+        "corpus": CORPUS,
+        "trained_ids": TRAINED,
+        "decisions": builders.decisions(footprint),
+        "holds": (),
+        "restricted": frozenset(),
+        "now": NOW,
+        **changes,
+    }
     return select(request or PlanRequest(seed=4), **fields)
 
 
-def _freeze(request: PlanRequest | None = None, level: Level = LEVEL, proposed: dict[str, str] | None = None, **changes: Any) -> Plan:
+def _freeze(
+    request: PlanRequest | None = None,
+    level: Level = LEVEL,
+    proposed: dict[str, str] | None = None,
+    selected: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Plan:
     asked = request or PlanRequest(seed=4)
     fields: dict[str, Any] = {
         "ticket_id": builders.TICKET_ID,
@@ -65,9 +87,12 @@ def _freeze(request: PlanRequest | None = None, level: Level = LEVEL, proposed: 
         "controls_reason": "1 trained",
         "control_cost": 1_000,
         "proposed": proposed or {},
+        "quorum": Quorum(approvers=2, reason="Two approvers: a base model is changed."),
+        "grace_s": 86_400,
+        "approval_valid_s": 1_209_600,
         **changes,
     }
-    return freeze(asked, _select(asked), **fields)
+    return freeze(asked, _select(asked, **(selected or {})), **fields)
 
 
 def test_the_persons_records_are_to_go_and_none_of_them_is_drawn_to_stay() -> None:
@@ -113,7 +138,7 @@ def test_several_models_need_a_name_and_the_others_are_listed_as_left_out() -> N
     footprint = _footprint(models=("assistant", "helper"))
 
     with pytest.raises(BadInput, match="assistant, helper"):
-        choose_model(PlanRequest(), footprint)
+        choose_model(PlanRequest(), footprint, builders.decisions(footprint), {})
     chosen = _select(PlanRequest(model="helper", seed=1), footprint=footprint)
 
     assert chosen.reached.model == "helper"
@@ -122,7 +147,7 @@ def test_several_models_need_a_name_and_the_others_are_listed_as_left_out() -> N
 
 def test_a_model_that_was_not_reached_cannot_be_planned_for() -> None:
     with pytest.raises(BadInput, match="assistant"):
-        choose_model(PlanRequest(model="other"), _footprint())
+        choose_model(PlanRequest(model="other"), _footprint(), builders.decisions(_footprint()), {})
 
 
 @pytest.mark.parametrize(
@@ -137,6 +162,109 @@ def test_a_model_that_was_not_reached_cannot_be_planned_for() -> None:
 def test_an_unusable_method_or_parameter_is_refused_before_any_model_is_looked_at(request_: PlanRequest, error: type[Exception]) -> None:
     with pytest.raises(error):
         _select(request_)
+
+
+@given(st.data())
+def test_only_what_is_decided_erase_and_is_free_of_holds_is_to_go_and_no_hit_stays_in_a_sample(drawn: st.DataObject) -> None:
+    footprint = _footprint()
+    verdicts = drawn.draw(st.lists(st.sampled_from(VERDICTS), min_size=20, max_size=20))
+    held = drawn.draw(st.sets(st.sampled_from(THEIRS)))
+    restricted = drawn.draw(st.sets(st.sampled_from(TRAINED[20:60])))
+    free = [record for record, verdict in zip(THEIRS, verdicts, strict=True) if verdict == "erase" and record not in held]
+    rules: dict[str, Any] = {
+        "footprint": footprint,
+        "decisions": builders.decisions(footprint, {f"record:{n}": verdict for n, verdict in enumerate(verdicts, start=1)}),
+        "holds": [builders.hold("record", f"community@{CORPUS.digest}#{record}", hold_id=f"hld_{record}") for record in sorted(held)],
+        "restricted": restricted,
+    }
+
+    if not free:
+        with pytest.raises(PlanImpossible, match="nothing left to erase"):
+            _select(**rules)
+        return
+    chosen = _select(**rules)
+
+    assert list(chosen.forget.record_ids) == free
+    drawn_to_stay = {*chosen.retain.record_ids, *chosen.utility_holdout.record_ids}
+    assert not drawn_to_stay & {*THEIRS, *restricted}
+    assert drawn_to_stay == set(TRAINED) - set(THEIRS) - restricted
+    assert {entry.item for entry in chosen.held} == {
+        f"record:{n}" for n, verdict in enumerate(verdicts, start=1) if verdict == "erase" and THEIRS[n - 1] in held
+    }
+
+
+def test_a_hit_of_another_version_is_not_drawn_to_stay_either() -> None:
+    """The same shard in an older version of the corpus has the same record ids and the same text."""
+    old = Hit(corpus="community", version=builders.sha(40), record_id=TRAINED[50], matched=((1, "name", 1),))
+    footprint = replace(_footprint(), hits=(*_footprint().hits, old))
+
+    chosen = _select(footprint=footprint)
+
+    assert TRAINED[50] not in {*chosen.forget.record_ids, *chosen.retain.record_ids, *chosen.utility_holdout.record_ids}
+
+
+def test_what_a_hold_keeps_is_named_in_the_plan_with_its_end() -> None:
+    until = NOW + timedelta(days=30)
+    holds = [builders.hold("record", f"community@{CORPUS.digest}#{THEIRS[1]}", until=until), builders.hold("record", "elsewhere")]
+
+    plan = _freeze(selected={"holds": holds})
+
+    assert plan.held == (HeldItem(item="record:2", hold_id="hld_01test", until="2026-04-01T12:00:00.000Z"),)
+    assert THEIRS[1] not in plan.forget.record_ids
+    assert plan.decisions_digest == digest_of(builders.decisions(_footprint()))
+    assert (plan.quorum, plan.grace_s, plan.approval_valid_s) == (2, 86_400, 1_209_600)
+
+
+@pytest.mark.parametrize(
+    ("kept", "scope", "words"),
+    [
+        ({f"record:{n}": "retain" for n in range(1, 21)}, None, "20 are kept by decision and 0 held"),
+        (
+            {f"record:{n}": "not_about_subject" for n in range(1, 20)},
+            ("corpus", "community"),
+            "19 are kept by decision and 1 held by hld_01test",
+        ),
+        ({}, ("ticket", builders.TICKET_ID), "hld_01test"),
+        ({}, ("model", "assistant"), "each under a hold .hld_01test"),
+        ({"model:assistant": "retain"}, None, "no model decided to be changed"),
+    ],
+)
+def test_a_plan_with_nothing_left_to_erase_is_refused_and_says_why(kept: dict[str, str], scope: tuple[str, str] | None, words: str) -> None:
+    footprint = _footprint()
+    holds = [] if scope is None else [builders.hold(*scope)]
+
+    with pytest.raises(PlanImpossible, match=words):
+        _select(footprint=footprint, decisions=builders.decisions(footprint, kept), holds=holds)
+
+
+def test_a_plan_needs_a_decision_for_every_item_of_the_newest_footprint() -> None:
+    footprint = _footprint()
+    complete = builders.decisions(footprint)
+
+    with pytest.raises(PlanImpossible, match=r"1 of 21 items without a decision \(record:3\)"):
+        _select(footprint=footprint, decisions=replace(complete, items=(*complete.items[:2], *complete.items[3:])))
+    with pytest.raises(PlanImpossible, match="21 of 21"):
+        _select(footprint=footprint, decisions=None)
+    with pytest.raises(PlanImpossible, match="21 of 21"):
+        _select(footprint=replace(footprint, revision=2), decisions=complete)
+
+
+def test_of_several_models_only_those_decided_to_be_changed_and_free_of_holds_can_be_planned_for() -> None:
+    footprint = _footprint(models=("assistant", "helper", "tutor"))
+    rules: dict[str, Any] = {
+        "footprint": footprint,
+        "decisions": builders.decisions(footprint, {"model:assistant": "retain"}),
+        "holds": [builders.hold("model", "tutor")],
+    }
+
+    chosen = _select(PlanRequest(seed=4), **rules)
+
+    assert (chosen.reached.model, chosen.left_out) == ("helper", ("assistant", "tutor"))
+    assert [entry.item for entry in chosen.held] == ["model:tutor"]
+    with pytest.raises(PlanImpossible, match="its decision"):
+        _select(PlanRequest(model="assistant"), **rules)
+    with pytest.raises(PlanImpossible, match="hold hld_01test"):
+        _select(PlanRequest(model="tutor"), **rules)
 
 
 def test_the_stop_rule_aims_at_the_controls_mean_and_each_item_at_its_own_level() -> None:
@@ -211,6 +339,11 @@ def test_the_same_request_freezes_the_same_plan_and_any_change_another_digest() 
         _freeze(PlanRequest(seed=4, parameters={"beta": "0.11"})),
         _freeze(attempt=2),
         _freeze(controls=[Control(seed=1_004, digest=builders.sha(13))]),
+        _freeze(quorum=Quorum(approvers=1, reason="One approver.")),
+        _freeze(grace_s=0),
+        _freeze(approval_valid_s=60),
+        _freeze(selected={"decisions": builders.decisions(_footprint(), revision=2)}),
+        _freeze(selected={"holds": [builders.hold("record", f"community@{CORPUS.digest}#{THEIRS[3]}")]}),
     ]
 
     digests = [digest_of(made) for made in (plan, *others)]

@@ -48,8 +48,8 @@ class Original:
     def plan(self, method: str = "npo", **changes: Any) -> Plan:
         return tiny.plan_for(method, self.digest, FORGET, RETAIN, **changes)
 
-    def material(self, forget: list[Record] | None = None) -> Material:
-        return tiny.material(self.folder, self.digest, forget or FORGET, RETAIN)
+    def material(self, forget: list[Record] | None = None, withheld: tuple[str, ...] = ()) -> Material:
+        return tiny.material(self.folder, self.digest, forget or FORGET, RETAIN, withheld)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,14 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
     return Original(folder=folder, digest=tiny.train_folder(RECORDS, folder, epochs="12"))
 
 
-def _unlearn(original: Original, plan: Plan, folder: Path, kill_at: int | None = None) -> tuple[Unlearned, Path]:
+def _unlearn(
+    original: Original, plan: Plan, folder: Path, kill_at: int | None = None, withheld: tuple[str, ...] = ()
+) -> tuple[Unlearned, Path]:
     def progress(step: str, done: int, _total: int) -> None:
         if step == "unlearning" and done == kill_at:
             raise Killed
 
-    return unlearn(plan, digest_of(plan), original.material(), original.folder, folder, progress=progress)
+    return unlearn(plan, digest_of(plan), original.material(withheld=withheld), original.folder, folder, progress=progress)
 
 
 def test_two_runs_of_one_plan_give_the_same_record_and_files(tmp_path: Path, original: Original) -> None:
@@ -120,6 +122,68 @@ def test_the_checkpoint_of_another_plan_is_not_continued(tmp_path: Path, origina
     found, _ = _unlearn(original, plan, tmp_path / "folder")
 
     assert canonical_bytes(found) == canonical_bytes(undisturbed)
+
+
+WITHHELD = tuple(record.record_id for record in FORGET[::2])
+
+
+def test_what_is_withheld_is_not_unlearned_and_the_record_names_it(tmp_path: Path, original: Original) -> None:
+    plan = original.plan(steps=30)
+    before = score_items(load_model(original.folder, original.digest, "the original"), original.material().forget)
+
+    record, served = _unlearn(original, plan, tmp_path / "a", withheld=WITHHELD)
+
+    after = score_items(load_model(served, record.artefact_digest, "the artefact"), original.material().forget)
+    rise = [math.fsum(old.log_probs) - math.fsum(new.log_probs) for old, new in zip(before, after, strict=True)]
+    assert record.withheld == WITHHELD
+    assert record.plan_digest == digest_of(plan)
+    # The method pushes on the other half only; what rises elsewhere comes along with it.
+    assert math.fsum(rise[1::2]) > 1.2 * math.fsum(rise[::2])
+
+
+def test_each_item_that_is_left_keeps_its_own_level(tmp_path: Path, original: Original, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = tuple("0.000001" if place % 4 == 1 else "99.000000" for place in range(len(FORGET)))
+
+    pairs = _pairs_of(original, original.plan(forget_levels_nats=levels), tmp_path / "a", monkeypatch, withheld=WITHHELD)
+
+    left = range(1, len(FORGET), 2)
+    for step, pair in enumerate(pairs, start=1):
+        places, _ = batch_places(23, step, len(left), len(RETAIN))
+        assert pair.forget_weight.tolist() == [0.0 if left[place] % 4 == 1 else 1.0 for place in places]
+
+
+def test_a_checkpoint_made_before_something_was_withheld_is_not_continued(tmp_path: Path, original: Original) -> None:
+    plan = original.plan()
+    undisturbed, _ = _unlearn(original, plan, tmp_path / "undisturbed", withheld=WITHHELD)
+    with pytest.raises(Killed):
+        _unlearn(original, plan, tmp_path / "killed", kill_at=11)
+
+    resumed, _ = _unlearn(original, plan, tmp_path / "killed", withheld=WITHHELD)
+
+    assert canonical_bytes(resumed) == canonical_bytes(undisturbed)
+
+
+def test_noop_names_what_was_withheld_too(tmp_path: Path, original: Original) -> None:
+    record, _ = _unlearn(original, original.plan("noop"), tmp_path / "a", withheld=WITHHELD)
+
+    assert record.withheld == WITHHELD
+
+
+def test_material_that_is_not_the_plans_is_never_trained_on(tmp_path: Path, original: Original) -> None:
+    plan, whole = original.plan(), original.material()
+    wrong = [
+        replace(whole, withheld=WITHHELD),  # the items of withheld records are still there
+        replace(original.material(RETAIN[:20]), level_places=tuple(range(20))),  # records the plan does not forget
+        replace(whole, level_places=tuple(range(19))),
+        replace(whole, level_places=tuple(range(1, 21))),
+        replace(whole, forget=[], level_places=()),
+    ]
+
+    for material in wrong:
+        with pytest.raises(Fault, match="not to be unlearned"):
+            unlearn(plan, digest_of(plan), material, original.folder, tmp_path / "a")
+
+    assert not (tmp_path / "a").exists()
 
 
 def test_the_record_follows_the_seed(tmp_path: Path, original: Original) -> None:
@@ -247,7 +311,7 @@ def test_a_stopped_run_that_is_killed_before_its_end_stops_at_the_same_step(
     assert resumed.steps == 5
 
 
-def _pairs_of(original: Original, plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
+def _pairs_of(original: Original, plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch, withheld: tuple[str, ...] = ()) -> list[Pair]:
     """Return the pairs a run hands to its method."""
     seen: list[Pair] = []
     real = unlearn_run.load
@@ -265,7 +329,7 @@ def _pairs_of(original: Original, plan: Plan, folder: Path, monkeypatch: pytest.
         return Spy
 
     monkeypatch.setattr(unlearn_run, "load", spied)
-    _unlearn(original, plan, folder)
+    _unlearn(original, plan, folder, withheld=withheld)
     return seen
 
 
