@@ -23,12 +23,12 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
 
 
-def sign_envelope(key: Ed25519PrivateKey, key_id: str, payload: bytes) -> dict[str, Any]:
-    """Return the envelope as a JSON object with one Ed25519 signature over the PAE of `payload`."""
-    signature = key.sign(pae(PAYLOAD_TYPE, payload))
+def sign_envelope(key: Ed25519PrivateKey, key_id: str, payload: bytes, *, payload_type: str = PAYLOAD_TYPE) -> dict[str, Any]:
+    """Return the envelope as a JSON object with one Ed25519 signature over the PAE of `payload` as `payload_type`."""
+    signature = key.sign(pae(payload_type, payload))
     return {
         "payload": base64.standard_b64encode(payload).decode(),
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": payload_type,
         "signatures": [{"keyid": key_id, "sig": base64.standard_b64encode(signature).decode()}],
     }
 

@@ -1,4 +1,4 @@
-"""The report signer's key and the trust file that tells a checker which keys count.
+"""The report signer's key, and the trust file that tells a checker which keys count, and for what.
 
 Key id = SHA-256 of the DER SubjectPublicKeyInfo (evidence.md §1). A key id only selects a key: algorithm, role and
 validity come from the trust file, never from an envelope.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -18,10 +18,12 @@ from rtbf.errors import Fault
 from rtbf.files import create_secret_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
-REPORT_SIGNER = "report-signer"
+REPORT_SIGNER: Literal["report-signer"] = "report-signer"
+APPROVER: Literal["approver"] = "approver"
 TRUST_VERSION = 1
 
 
@@ -57,18 +59,40 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 def trust_file(key: Ed25519PublicKey, not_before: datetime) -> dict[str, Any]:
     """Return the trust file for one report signer. It is to be handed to auditors by a path of their own."""
+    return {"version": TRUST_VERSION, "issued": rfc3339(not_before), "keys": [_entry(key, REPORT_SIGNER, not_before)]}
+
+
+def with_approver(trust: Mapping[str, Any], key: Ed25519PublicKey, registered_at: datetime) -> dict[str, Any]:
+    """Return the trust file with an approver's key added; a key that it names already stays as it is.
+
+    A key has one role: whoever signs the reports cannot stand in for the second person.
+    """
+    if any(entry["id"] == key_id(key) for entry in trust["keys"]):
+        return dict(trust)
+    return {**trust, "issued": rfc3339(registered_at), "keys": [*trust["keys"], _entry(key, APPROVER, registered_at)]}
+
+
+def with_revocation(trust: Mapping[str, Any], revoked_id: str, revoked_at: datetime) -> dict[str, Any]:
+    """Return the trust file with a key marked as revoked; an earlier revocation stands."""
+    keys = [dict(entry) for entry in trust["keys"]]
+    for entry in keys:
+        if entry["id"] == revoked_id:
+            entry["revoked_at"] = entry["revoked_at"] or rfc3339(revoked_at)
+    return {**trust, "issued": rfc3339(revoked_at), "keys": keys}
+
+
+def spki_text(key: Ed25519PublicKey) -> str:
+    """Return the key's SubjectPublicKeyInfo as standard base64, as trust files and reports carry it."""
+    return base64.standard_b64encode(public_der(key)).decode()
+
+
+def _entry(key: Ed25519PublicKey, role: Literal["report-signer", "approver"], not_before: datetime) -> dict[str, Any]:
     return {
-        "version": TRUST_VERSION,
-        "issued": rfc3339(not_before),
-        "keys": [
-            {
-                "id": key_id(key),
-                "alg": "ed25519",
-                "role": REPORT_SIGNER,
-                "spki": base64.standard_b64encode(public_der(key)).decode(),
-                "not_before": rfc3339(not_before),
-                "not_after": None,
-                "revoked_at": None,
-            }
-        ],
+        "id": key_id(key),
+        "alg": "ed25519",
+        "role": role,
+        "spki": spki_text(key),
+        "not_before": rfc3339(not_before),
+        "not_after": None,
+        "revoked_at": None,
     }

@@ -1,17 +1,46 @@
-"""Four eyes on one digest: who may approve a plan, and which plan. Pure rules; the pipeline stores what passes them.
+"""Four eyes on one digest: who may approve a plan, when enough have, and until when that holds. Pure rules.
 
-Does not prove who someone is: on the embedded terminal actors name themselves, and the report says so.
+Standard library and rtbf.errors only: the pipeline asks before it moves a ticket, and the offline checker asks again about
+the approvals in a report. Does not prove who someone is; that is what an approver's own signature is for, and where there
+is none the report says that the actor is self-declared.
+Source: DESIGN §2 and §7; specs/domain.md §2, guards 9 and 10, invariant 4.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
 
-from rtbf.errors import FourEyes, StalePlan
+from rtbf.errors import ApprovalExpired, FourEyes, SignatureRefused, StalePlan
 
 if TYPE_CHECKING:
-    from rtbf.plan.record import Plan
-    from rtbf.ticket.record import Ticket
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+
+class Terms(Protocol):
+    """What of a plan (or of its part in a report) the approvals are measured by."""
+
+    @property
+    def quorum(self) -> int:
+        """How many different people must approve."""
+
+    @property
+    def grace_s(self) -> int:
+        """Seconds from the approval that completes the quorum to the earliest start."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApprovalGiven:
+    """One yes or no to one plan digest. It counts from `given_at` until just before `expires_at`. `key_id` None: not signed."""
+
+    actor_id: str
+    plan_digest: str
+    is_approval: bool
+    given_at: datetime
+    expires_at: datetime
+    key_id: str | None
 
 
 def require_live_plan(ticket_id: str, given_digest: str, live_digest: str) -> None:
@@ -24,10 +53,115 @@ def require_live_plan(ticket_id: str, given_digest: str, live_digest: str) -> No
         )
 
 
-def require_second_person(actor_id: str, ticket: Ticket, plan: Plan) -> None:
-    """Return when the approver neither submitted the ticket nor made the plan; raises FourEyes otherwise."""
-    if actor_id in {ticket.submitted_by, plan.planned_by}:
-        did = "submitted the ticket" if actor_id == ticket.submitted_by else "made the plan"
-        raise FourEyes(
-            found=f"an approval by the actor who {did}", expected="a second person", remedy="let a colleague approve with --as NAME"
+def require_approver(actor_id: str, *, submitted_by: str, planned_by: str, decided_by: frozenset[str]) -> None:
+    """Return when the approver neither submitted the ticket, nor made the plan, nor decided any of its items.
+
+    Raises FourEyes naming every one of these that the actor did. It guards approvals only: anyone may reject.
+    """
+    did = [
+        deed
+        for deed, actors in (
+            ("submitted the ticket", {submitted_by}),
+            ("made the plan", {planned_by}),
+            ("decided what is erased", decided_by),
         )
+        if actor_id in actors
+    ]
+    if did:
+        raise FourEyes(
+            found=f"an approval by the actor who {' and '.join(did)}",
+            expected="somebody who did none of it",
+            remedy="let a colleague approve with --as NAME",
+        )
+
+
+def require_own_signature(registered_keys: Collection[str], key_id: str | None) -> None:
+    """Return when an approval is signed as it must be; raises SignatureRefused when a signature is missing.
+
+    registered_keys   ids of every key ever registered for the actor, revoked ones too
+
+    Once an actor has a key, only signed approvals count in that name: else naming the actor with --as would be a way
+    around the key, and revoking the key would be another.
+    """
+    if registered_keys and key_id is None:
+        raise SignatureRefused(
+            found="an approval without a signature, by an actor who has registered a key",
+            expected="the actor's own signature",
+            remedy="approve again with the key file; if it is lost, revoke it and register another: `rtbf key actor NAME`",
+        )
+
+
+def is_rejected(approvals: Sequence[ApprovalGiven]) -> bool:
+    """Return whether anybody said no. One no voids the plan, whoever said it and whoever says yes later."""
+    return any(not given.is_approval for given in approvals)
+
+
+def live_approvers(approvals: Sequence[ApprovalGiven], live_digest: str, now: datetime) -> frozenset[str]:
+    """Return who has an approval of this very digest that counts at `now`. Each actor is one, however often they approved."""
+    return frozenset(
+        given.actor_id
+        for given in approvals
+        if given.is_approval and given.plan_digest == live_digest and given.given_at <= now < given.expires_at
+    )
+
+
+def quorum_met(plan: Terms, approvals: Sequence[ApprovalGiven], live_digest: str, now: datetime) -> bool:
+    """Return whether enough different people approve of this digest at `now` and nobody has said no."""
+    # A quorum below one would let a plan run that nobody approved.
+    return not is_rejected(approvals) and len(live_approvers(approvals, live_digest, now)) >= max(1, plan.quorum)
+
+
+def quorum_met_at(plan: Terms, approvals: Sequence[ApprovalGiven], live_digest: str) -> datetime | None:
+    """Return the moment of the approval that completed the quorum; None when it never was complete.
+
+    When it was complete, lapsed by expiry and was completed again, the last completion counts: the time to notice a
+    mistake begins anew.
+    """
+    completed = None
+    moments = sorted({given.given_at for given in approvals if given.is_approval and given.plan_digest == live_digest})
+    for moment in moments:
+        earlier = [given for given in approvals if given.given_at < moment]
+        until_now = [given for given in approvals if given.given_at <= moment]
+        if quorum_met(plan, until_now, live_digest, moment) and not quorum_met(plan, earlier, live_digest, moment):
+            completed = moment
+    return completed
+
+
+def grace_ends_at(plan: Terms, approvals: Sequence[ApprovalGiven], live_digest: str) -> datetime | None:
+    """Return from when the approved plan may be carried out; None when it never had its quorum."""
+    completed = quorum_met_at(plan, approvals, live_digest)
+    return None if completed is None else completed + timedelta(seconds=plan.grace_s)
+
+
+def require_approved(ticket_id: str, plan: Terms, approvals: Sequence[ApprovalGiven], live_digest: str, now: datetime) -> None:
+    """Return when the plan may be carried out at `now`.
+
+    Raises ApprovalExpired when it had its quorum once and has it no longer; StalePlan when it was rejected, never had its
+    quorum, or its grace period is not over.
+    """
+    if quorum_met(plan, approvals, live_digest, now):
+        ends_at = grace_ends_at(plan, approvals, live_digest)
+        if ends_at is not None and ends_at <= now:
+            return
+        raise StalePlan(
+            found="an approved plan within its grace period",
+            expected=f"a start at {ends_at:%Y-%m-%d %H:%M:%S} UTC or later",
+            remedy=f"wait, then `rtbf run {ticket_id}`; `rtbf reject {ticket_id} --digest …` calls it off",
+        )
+    if quorum_met_at(plan, approvals, live_digest) is not None and not is_rejected(approvals):
+        raise ApprovalExpired(
+            found="a plan whose approval has expired",
+            expected=f"{plan.quorum} live approval(s) of {live_digest}",
+            remedy=f"make the plan again (`rtbf plan {ticket_id}`) and have it approved",
+        )
+    said = "rejected" if is_rejected(approvals) else f"approved by {len(live_approvers(approvals, live_digest, now))} of {plan.quorum}"
+    raise StalePlan(
+        found=f"a plan that is {said}",
+        expected=f"{plan.quorum} approval(s) of {live_digest} and no rejection",
+        remedy=f"see `rtbf show {ticket_id}`",
+    )
+
+
+def to_milliseconds(instant: datetime) -> datetime:
+    """Return `instant` cut to milliseconds, as RFC 3339 text here has them: what is stored must be what was signed."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
