@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("rtbf.cli.cards:probe", "List and show probes."),
     "locator": ("rtbf.cli.cards:locator", "List and show ways of finding a person."),
     "connector": ("rtbf.cli.cards:connector", "List and show readers of corpus files."),
+    "regime": ("rtbf.cli.regime:regime", "List and show regimes, and compute their dates."),
     "log": ("rtbf.cli.log:log", "Show and check the ledger of a ticket."),
     "key": ("rtbf.cli.admin:key", "Show this installation's keys and trust file."),
     "db": ("rtbf.cli.admin:db", "Upgrade or back up the database."),
