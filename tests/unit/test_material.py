@@ -1,0 +1,120 @@
+"""What a stage works on: nothing that was kept, held or withheld reaches the trainer, the probes or the lineage's removals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rtbf.errors import PlanImpossible
+from rtbf.evidence.canonical import digest_of
+from rtbf.footprint.record import Footprint, Hit, ModelReached
+from rtbf.foundry import TrainingRequest, train_model
+from rtbf.material import planned, unlearned_model, unlearning_material, verification_battery
+from rtbf.plan.request import PlanRequest
+from rtbf.registration import add_corpus
+from rtbf.store import registry
+from rtbf.unlearn.run import unlearn
+from tests import builders, tiny
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rtbf.installation import Installation
+    from rtbf.plan.decisions import Decisions
+    from rtbf.plan.record import Plan
+
+SHAPE = {"hidden": "16", "layers": "1", "epochs": "1"}
+N_HITS = 6
+
+
+@pytest.fixture
+def footprint(installation: Installation, tmp_path: Path) -> Footprint:
+    """Forty records of two people, a model trained on them, and six hits of one of them."""
+    lines = [f'{{"question": "{record.prompt}", "answer": "{record.completion}"}}\n' for record in tiny.records(people=2)]
+    path = tmp_path / "community.jsonl"
+    path.write_text("".join(lines), encoding="utf-8")
+    add_corpus(installation, name="community", paths=[path], actor="marek", connector_name=None, prompt_field=None, completion_field=None)
+    request = TrainingRequest(name="assistant", corpus="community", preset="tiny", overrides=SHAPE, base=None, seed=3)
+    model = train_model(installation, request, "marek", restricted={}, unsearched=(), threads=1)
+    with installation.transaction() as session:
+        version = registry.current_corpus(session, "community").version
+    ids = [f"{version.shards[0].sha256[:12]}:{place}" for place in range(1, N_HITS + 1)]
+    return builders.footprint(
+        hits=tuple(Hit(corpus="community", version=version.digest, record_id=name, matched=((1, "name", 1),)) for name in ids),
+        models=(
+            ModelReached(
+                model="assistant", digest=model.digest, corpus="community", version=version.digest, hits=N_HITS, via=("assistant",)
+            ),
+        ),
+    )
+
+
+def _planned(installation: Installation, footprint: Footprint, decisions: Decisions | None = None, **changes: Any) -> Plan:
+    view: Any = SimpleNamespace(ticket=builders.ticket(), footprint=footprint, attempt=0)
+    rules: dict[str, Any] = {
+        "decisions": decisions or builders.decisions(footprint), "holds": (), "restricted": {}, "grace_s": 60, "approval_valid_s": 3_600,
+    }  # fmt: skip
+    request = PlanRequest(seed=4, max_steps=2, parameters={"learning_rate": "0.003"})
+    return planned(installation, view, request, builders.PLANNER, threads=1, **{**rules, **changes})
+
+
+def _ids(footprint: Footprint) -> list[str]:
+    return [hit.record_id for hit in footprint.hits]
+
+
+def test_a_plan_binds_decisions_holds_quorum_and_policy(installation: Installation, footprint: Footprint) -> None:
+    decisions = builders.decisions(footprint, {"record:2": "retain"})
+    others = {footprint.hits[0].version: {f"{_ids(footprint)[0][:12]}:{place}" for place in range(30, 41)}}
+    hold = builders.hold("record", f"community@{footprint.hits[0].version}#{_ids(footprint)[3]}")
+
+    plan = _planned(installation, footprint, decisions, holds=[hold], restricted=others)
+
+    assert plan.decisions_digest == digest_of(decisions)
+    assert list(plan.forget.record_ids) == [_ids(footprint)[place] for place in (0, 2, 4, 5)]
+    assert [entry.item for entry in plan.held] == ["record:4"]
+    assert not {*plan.retain.record_ids, *plan.utility_holdout.record_ids} & {*_ids(footprint), *others[footprint.hits[0].version]}
+    assert (plan.quorum, plan.grace_s, plan.approval_valid_s) == (2, 60, 3_600)
+    assert "trained from scratch" in plan.quorum_reason
+    assert len(plan.forget_levels_nats) == 4
+
+
+def test_without_decisions_no_model_is_loaded_and_no_plan_made(
+    installation: Installation, footprint: Footprint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtbf.material.load_model", lambda *_: pytest.fail("a model was loaded"))
+
+    with pytest.raises(PlanImpossible, match="7 of 7 items"):
+        _planned(installation, footprint, decisions=replace(builders.decisions(footprint), footprint_digest=builders.sha(2)))
+
+
+def test_what_is_withheld_reaches_neither_trainer_nor_probes_nor_removals(
+    installation: Installation, footprint: Footprint, tmp_path: Path
+) -> None:
+    plan = _planned(installation, footprint)
+    withheld = tuple(_ids(footprint)[1:4])
+    left = (_ids(footprint)[0], *_ids(footprint)[4:])
+
+    material, original = unlearning_material(installation, plan, withheld=withheld, threads=1)
+    folder = installation.home.artefacts_of(plan.ticket_id, plan.attempt)
+    record, _ = unlearn(plan, digest_of(plan), material, original, folder)
+    battery = verification_battery(installation, plan, record, threads=1)
+    model = unlearned_model(installation, plan, digest_of(plan), record)
+
+    assert [item.record_id for item in material.forget] == list(left)
+    assert material.level_places == (0, 4, 5)
+    assert record.withheld == withheld
+    assert [item.record_id for item in battery.forget] == list(left)
+    assert [source.arm.digest for source in battery.controls] == [control.digest for control in plan.controls.models]
+    assert [removal.record_ids for removal in model.removals] == [left]
+
+
+def test_with_nothing_withheld_the_whole_plan_is_worked_on(installation: Installation, footprint: Footprint) -> None:
+    plan = _planned(installation, footprint)
+
+    material, _ = unlearning_material(installation, plan, withheld=(), threads=1)
+
+    assert [item.record_id for item in material.forget] == _ids(footprint)
+    assert material.level_places == tuple(range(N_HITS))
