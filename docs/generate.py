@@ -17,8 +17,11 @@ import click
 from pydantic_core import PydanticUndefined
 
 from rtbf import errors
+from rtbf.cli.regime import rule_text
 from rtbf.config import Settings
 from rtbf.plan.card import connector_cards, locator_cards, method_cards, probe_cards
+from rtbf.ticket.codes import all_codes, codes_of
+from rtbf.ticket.regime import CODE_KINDS, load_regime, regime_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,6 +55,8 @@ def pages() -> dict[str, str]:
         "probes.md": _probes,
         "locators.md": _locators,
         "connectors.md": _connectors,
+        "regimes.md": _regimes,
+        "codes.md": _codes,
         "errors.md": _errors,
         "settings.md": _settings,
     }
@@ -143,6 +148,73 @@ def _connectors() -> Iterator[str]:
         ("name", "what it is", "suffixes", "reads", "source"),
         ((card.name, card.title, ", ".join(card.suffixes), card.reads, card.source) for card in connector_cards().values()),
     )
+
+
+def _regimes() -> Iterator[str]:
+    packs = [load_regime(name) for name in regime_names()]
+    yield from (
+        "# Regimes",
+        "",
+        "The law a ticket is worked under, as a rule pack. Each value names its statute or says that it is our policy; counsel decides",
+        "whether the reading is right. Codes: [codes.md](codes.md). `rtbf regime due NAME --received-at DATE` computes dates.",
+        "",
+    )
+    yield from _table(
+        ("name", "title", "answer", "when extended", "acknowledge", "asking for identity", "last day not worked"),
+        (
+            (
+                f"[{pack.name}](#{pack.name})",
+                pack.title,
+                str(pack.answer),
+                str(pack.extend_to or "never"),
+                str(pack.acknowledge),
+                {"suspends": "suspends", "starts": "starts the clock", "none": "moves nothing"}[pack.verification_effect],
+                {"next_working_day": "next working day", "none": "stays"}[pack.roll],
+            )
+            for pack in packs
+        ),
+    )
+    for pack in packs:
+        yield from ("", f"## {pack.name}", "", f"{pack.title}, version {pack.version}. Digest `{pack.digest}`.", "")
+        yield from _table(
+            ("rule", "value", "source"), ((rule, rule_text(getattr(pack, rule)), source) for rule, source in pack.sources.items())
+        )
+
+
+def _codes() -> Iterator[str]:
+    known_by = {
+        code: [name for name in regime_names() for kind in CODE_KINDS if code in codes_of(name, kind)]
+        for codes in all_codes().values()
+        for code in codes
+    }
+    yield from (
+        "# Codes",
+        "",
+        "The reasons that decisions, delays and refusals name: W3C DPV 2.3 where it has a term, ours where it has none.",
+        "Type the short name; records keep the full one. A code says what somebody decided, not that it was right.",
+        "",
+    )
+    titles = {"ground": "Grounds to erase", "exemption": "Reasons to keep", "delay": "Reasons for delay", "refusal": "Reasons to refuse"}
+    for kind in CODE_KINDS:
+        yield from (f"## {titles[kind]}", "")
+        yield from _table(
+            ("short", "full", "article", "meaning", "regimes"),
+            (
+                (
+                    code.short,
+                    f"`{code.code}`" if code.iri is None else f"[`{code.code}`]({code.iri})",
+                    code.article,
+                    code.meaning,
+                    ", ".join(names),
+                )
+                for code, names in known_by.items()
+                if code.kind == kind
+            ),
+        )
+        yield ""
+    yield from ("Lawful reasons to extend:", "")
+    for name in regime_names():
+        yield f"- {name}: {', '.join(f'`{code}`' for code in load_regime(name).extension_codes) or 'there is no extension'}"
 
 
 def _errors() -> Iterator[str]:
