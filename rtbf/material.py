@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rtbf.corpora.reading import read_records, read_selected
 from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
-from rtbf.foundry import control_model, why_no_control
+from rtbf.foundry import ancestors_of, control_model, fine_tuning_base, why_no_control
 from rtbf.lm.adapters import load_adapter
 from rtbf.lm.digest import require_digest
 from rtbf.lm.encoding import scoring_items, training_items
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
-    from sqlalchemy.orm import Session
 
     from rtbf.corpora.corpus import CorpusEntry, Record
     from rtbf.installation import Installation
@@ -258,7 +257,7 @@ def _measure_level(
     corpus_tokens = tokens_of(training_items(records, tokenizer, size))
     before = score_items(network, forget, progress=progress, step="scoring the original")
     found_in = {hit.version for hit in view.footprint.hits} if view.footprint is not None else set()
-    reason = why_no_control(model, _ancestors(installation, model), found_in, n_parameters, corpus_tokens)
+    reason = why_no_control(model, ancestors_of(installation, model), found_in, n_parameters, corpus_tokens)
     controls, after, cost = [], [], 0
     for number in range(1, N_CONTROLS + 1 if reason is None else 1):
         folder, digest, seed = _control(installation, view.ticket.ticket_id, selection, original, entry, number, progress, model)
@@ -293,30 +292,12 @@ def _control(
         if model is None:
             assert not isinstance(plan, Selection)
             model = registry.model_with_digest(session, plan.model_digest).model
-        started_from = _fine_tuning_base(session, model)
+        started_from = fine_tuning_base(session, model)
     base = None
     if started_from is not None:
         base = Base(folder=installation.home.resolved(started_from.location), digest=started_from.model.digest)
     without = sorted({*plan.forget.record_ids, *_gone(model, plan.forget.version)})
     return control_model(installation, model, original, entry, without, ticket_id, number, base=base, progress=progress)
-
-
-def _ancestors(installation: Installation, model: Model) -> list[Model]:
-    """Return what the model was fine-tuned from, nearest first; unlearned revisions stand for the model they came from."""
-    found = []
-    with installation.transaction() as session:
-        base = _fine_tuning_base(session, model)
-        while base is not None:
-            found.append(base.model)
-            base = _fine_tuning_base(session, base.model)
-    return found
-
-
-def _fine_tuning_base(session: Session, model: Model) -> registry.RegisteredModel | None:
-    """Return the registered model the recipe started from, following unlearned revisions back to the trained one."""
-    while model.origin == "unlearned" and model.base_digest is not None:
-        model = registry.model_with_digest(session, model.base_digest).model
-    return None if model.base_digest is None else registry.model_with_digest(session, model.base_digest)
 
 
 def _gone(model: Model, version: str) -> set[str]:
