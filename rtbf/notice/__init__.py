@@ -1,0 +1,1 @@
+"""Letters to the person and to recipients: their kinds, their words, and the way out of the house."""
