@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, get_args
 
 import pytest
 
+from rtbf.notice.fields import ProofLine
 from rtbf.notice.record import NOTICE_KINDS
 from rtbf.notice.wording import known_locales
 from rtbf.ticket.intake import Regime
+from rtbf.vault.envelope import commitment
+from rtbf.vault.secret import Secret
 from tests.letters import CLAIM, COMMITMENT, NONCE, told
 
 RIGHTS = {
@@ -197,6 +201,20 @@ def test_a_method_other_than_a_code_is_asked_for_by_name() -> None:
 
     assert "Sign in to your account with us and confirm the request there. Please do so by 5 March 2026, 13:00 (CET)." in text
     assert "one-time code" not in text
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_the_proof_slip_opens_the_commitment_as_it_says(locale: str) -> None:
+    value, nonce = "ines@example.org", bytes(range(16))
+    line = ProofLine(number=1, kind="email", commitment=commitment(nonce, "email", Secret(value)), nonce=Secret(nonce.hex()))
+
+    words = told("partial", locale, proof=(line,)).split()
+
+    # What the slip tells a stranger to compute: SHA-256(nonce ‖ kind ‖ 0x00 ‖ value).
+    printed = bytes.fromhex(words[words.index("nonce", words.index("commitment")) + 1])
+    opened = hashlib.sha256(printed + b"email" + b"\x00" + value.encode()).hexdigest()
+    assert f"sha256:{opened}" in words
+    assert value not in words
 
 
 def test_a_letter_to_a_recipient_holds_nothing_of_the_person() -> None:
