@@ -13,7 +13,7 @@ from rtbf.notice.wording import known_locales
 from rtbf.ticket.intake import Regime
 from rtbf.vault.envelope import commitment
 from rtbf.vault.secret import Secret
-from tests.letters import CLAIM, COMMITMENT, NONCE, told
+from tests.letters import CLAIM, COMMITMENT, NONCE, letter, told
 
 RIGHTS = {
     "en": ("right to complain to the supervisory authority", "Example Authority", "right to go to court", "judicial remedy"),
@@ -182,6 +182,17 @@ def test_a_voluntary_or_californian_letter_claims_no_european_article(locale: st
     texts = [told(kind, locale, regime=regime) for kind in ("identity_request", "extension") for regime in ("us-ca-ccpa", "voluntary")]
 
     assert [text for text in texts if "Art. 12" in text] == []
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+@pytest.mark.parametrize("regime", get_args(Regime))
+@pytest.mark.parametrize("kind", NOTICE_KINDS)
+def test_headings_stand_on_their_own(kind: str, regime: str, locale: str) -> None:
+    lines = letter(kind, locale, regime=regime).body.reveal().splitlines()
+
+    headings = [number for number, line in enumerate(lines) if len(line) > 8 and line.split(" (")[0].isupper() and not line.startswith(" ")]
+    assert [lines[number] for number in headings if lines[number - 1] or lines[number + 1]] == []
+    assert lines[lines.index("2 March 2026" if locale == "en" else "2. März 2026") - 3] == ""
 
 
 def test_a_controller_that_sells_nothing_offers_no_opt_out() -> None:
