@@ -3,13 +3,14 @@
     RTBFError
     ├── Refusal    the caller can mend it      CLI exit 1, HTTP 4xx, not retried
     │   ├── UnknownName · BadInput · IllegalMove · StalePlan · FourEyes · TicketBusy · ExtensionRefused
+    │   ├── ApprovalExpired (a StalePlan) · SignatureRefused
     │   ├── TicketChanged · TicketShredded · IdentityRefused · IdempotencyKeyReused
     │   ├── HomeMissing · HomeExists · SchemaTooNew · SchemaBehind · ExtraMissing
     │   ├── CorpusUnreadable · CorpusChanged · ModelFolderRefused · PlanImpossible · TrainingRestricted
     │   ├── Unauthorised · LetterIncomplete · LetterRefused
     │   └── EvidenceRefused            the checker's only error
     ├── Fault      we must mend it             CLI exit 5, HTTP 500, not retried
-    │   ├── LedgerBroken · ArtefactMismatch · RecordBroken · CardBroken · PackBroken
+    │   ├── LedgerBroken · ArtefactMismatch · RecordBroken · CardBroken · PackBroken · TemplateBroken
     │   └── KeyDestroyed · KeyUnknown · VaultLocked · VaultBroken · SealBroken
     └── Outage     the world will mend it      CLI exit 5, HTTP 503, retried with back-off
         └── DiskFull · DatabaseUnreachable · BrokerUnreachable · MailUnreachable
@@ -80,6 +81,14 @@ class ExtensionRefused(Refusal):
 
 class StalePlan(Refusal):
     """An approval or a run names a plan that is not the ticket's live one."""
+
+
+class ApprovalExpired(StalePlan):
+    """The plan was approved, and too long ago."""
+
+
+class SignatureRefused(Refusal):
+    """A signature is missing, does not fit, or is by a key that does not count here."""
 
 
 class FourEyes(Refusal):
