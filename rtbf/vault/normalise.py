@@ -8,13 +8,23 @@ with no look-up of any domain; ITU-T E.164 by phonenumbers.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
 import email_validator
 import phonenumbers
 
-VERSIONS = {"name": "name/1", "email": "email/1", "phone": "phone/1", "account": "account/1", "excerpt": "excerpt/1"}
+VERSIONS = {
+    "name": "name/1",
+    "email": "email/1",
+    "phone": "phone/1",
+    "account": "account/1",
+    "excerpt": "excerpt/1",
+    "email~provider": "email~provider/1",
+    "phone~digits": "phone~digits/1",
+    "words": "words/1",
+}
 
 _APOSTROPHES = "\u2018\u2019\u201a\u201b\u02bc\u02b9\u2032\u0060\u00b4\uff07"
 _QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02"
@@ -24,6 +34,14 @@ _UNIFIED = str.maketrans({**dict.fromkeys(_APOSTROPHES, "'"), **dict.fromkeys(_Q
 _STROKES = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}  # noqa: RUF001 - they are the point
 )
+# Both names deliver to one mailbox, and dots do not count there (Google's help page "Dots don't matter in Gmail addresses").
+_GMAIL = ("gmail.com", "googlemail.com")
+_WORD = re.compile(r"[^\W_]+")
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u303c"
+    "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""One character of Thai, Lao, Myanmar, Khmer, Chinese, Japanese or Korean."""
 
 
 def normalise(kind: str, value: str, phone_region: str) -> str:
@@ -42,6 +60,12 @@ def normalise(kind: str, value: str, phone_region: str) -> str:
             return fold_text(value).removeprefix("@")
         case "excerpt":
             return fold_text(value)
+        case "email~provider":
+            return provider_email(value)
+        case "phone~digits":
+            return ascii_digits(value)
+        case "words":
+            return " ".join(words_of(value))
         case _:
             raise ValueError("an identifier of unknown kind")
 
@@ -78,6 +102,18 @@ def normalise_email(value: str) -> str:
     return address.casefold()
 
 
+def provider_email(value: str) -> str:
+    """Return the mailbox that large providers deliver an address to: without its plus-tag; for Gmail without dots as well.
+
+    Other providers may well read the plus as a letter, so an equal form is a reason to look, never to delete.
+    """
+    local, at, domain = normalise_email(value).rpartition("@")
+    mailbox = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        mailbox, domain = mailbox.replace(".", "") or mailbox, _GMAIL[0]
+    return f"{mailbox}{at}{domain}"
+
+
 def email_spellings(value: str) -> tuple[str, ...]:
     """Return the normal form of an address and, for a domain outside ASCII, its other lawful spelling (RFC 5891, xn--…)."""
     form = normalise_email(value)
@@ -92,6 +128,20 @@ def normalise_phone(value: str, phone_region: str) -> str:
     """Return a number in E.164 form ("+12025550142"); what does not parse gives its digits alone, "" when it has none."""
     parsed = national_number(value, phone_region)
     return f"+{parsed.country}{parsed.national}" if parsed.country else parsed.national
+
+
+def possible_e164(value: str, phone_region: str) -> str:
+    """Return a number in E.164 form when one of this length exists in its numbering plan, "" otherwise."""
+    try:
+        number = phonenumbers.parse(value, phone_region)
+    except phonenumbers.NumberParseException:
+        return ""
+    return e164(number) if phonenumbers.is_possible_number(number) else ""
+
+
+def e164(number: phonenumbers.PhoneNumber) -> str:
+    """Return a parsed number as "+12025550142"."""
+    return f"+{number.country_code}{phonenumbers.national_significant_number(number)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,3 +170,16 @@ def national_number(value: str, phone_region: str) -> NationalNumber:
 def ascii_digits(text: str) -> str:
     """Return the decimal digits of `text`, of whatever script, as 0–9."""
     return "".join(str(unicodedata.digit(character)) for character in text if unicodedata.category(character) == "Nd")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of `text` as `fold_name` writes them: runs of letters and digits, everything else is a border.
+
+    Scripts that write no space between words give one word per character, so that a name is found inside running text.
+    Signs that are neither letter nor digit part words too, vowel signs of Indic scripts among them: on both sides alike.
+    """
+    folded = fold_name(text)
+    if not folded.isascii():
+        # fold_name leaves Hangul in single letters; a word of three syllables would count nine.
+        folded = UNSPACED.sub(r" \g<0> ", unicodedata.normalize("NFC", folded))
+    return _WORD.findall(folded)
