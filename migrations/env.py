@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from rtbf.store import law_tables, vault_tables  # noqa: F401 - their tables belong to the same metadata
 from rtbf.store.tables import Base
 
 engine = context.config.attributes["engine"]

@@ -7,38 +7,45 @@ person does not wait for it. A stage that is run again after a crash resumes, an
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from rtbf import pipeline
-from rtbf.clock import rfc3339
 from rtbf.errors import ExtraMissing, RTBFError, TicketBusy
 from rtbf.files import make_private_folder, replace_file
+from rtbf.footprint.record import Footprint
 from rtbf.footprint.run import find_footprint
+from rtbf.pipeline.closing import finish_ticket
+from rtbf.pipeline.footprints import finish_footprint, footprint_revision
+from rtbf.pipeline.moves import next_stage
+from rtbf.pipeline.plans import approved_plan, finish_plan, reopen_planning, require_plannable, start_unlearning
+from rtbf.pipeline.reporting import case_of
+from rtbf.pipeline.work import clear_error, finish_unlearning, finish_verification, is_measured
+from rtbf.plan.decisions import Decisions
 from rtbf.plan.request import PlanRequest
+from rtbf.plan.withhold import withheld_records
 from rtbf.progress import Progress, silent
 from rtbf.report.run import issue_report
-from rtbf.report.statement import Case
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
-from rtbf.store.events import ticket_trail
-from rtbf.store.records import latest_record
-from rtbf.store.tickets import approvals_of, claim_lease, find_ticket, identity_checks, open_identifiers, release_lease, ticket_key
+from rtbf.store.holds import all_holds
+from rtbf.store.identifiers import open_identifiers
+from rtbf.store.leases import claim_lease, release_lease
+from rtbf.store.records import latest_record, record_with_digest
+from rtbf.store.restrictions import restricted_records
+from rtbf.store.ticket_keys import ticket_key
+from rtbf.store.tickets import find_ticket
 from rtbf.ticket import lifecycle
 from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required, view_ticket
 from rtbf.unlearn.record import Unlearned
-from rtbf.vault.envelope import seal
+from rtbf.vault.envelope import place_of, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rtbf.installation import Installation
     from rtbf.ticket_view import TicketView
-    from rtbf.verify.record import Verification
 
 _HEARTBEATS_PER_LEASE = 3
 
@@ -62,11 +69,11 @@ def advance(
     same call continues.
     """
     with _leased(installation, ticket_id, progress, work) as beat:
-        pipeline.clear_error(installation, ticket_id)
+        clear_error(installation, ticket_id)
         while True:
             with installation.transaction() as session:
                 row = find_ticket(session, ticket_id)
-                stage = pipeline.next_stage(row)
+                stage = next_stage(row)
                 is_there = until is not None and lifecycle.STATES.index(row.state) >= lifecycle.STATES.index(until)
             if stage is None or is_there:
                 break
@@ -79,7 +86,7 @@ def plan_ticket(
 ) -> TicketView:
     """Make a new plan as `request` says, in place of the ticket's earlier one if any; return where the ticket stands."""
     with _leased(installation, ticket_id, progress, work) as beat:
-        pipeline.require_plannable(installation, ticket_id)
+        require_plannable(installation, ticket_id)
         _plan(installation, ticket_id, actor, beat, work, request)
     return view_ticket(installation, ticket_id)
 
@@ -129,7 +136,7 @@ def _locate(installation: Installation, ticket_id: str, actor: str, progress: Pr
         identifiers = open_identifiers(session, installation.kek, ticket_id)
         corpora = registry.all_corpora(session)
         models = [(registered.model, registered.status) for registered in registry.all_models(session)]
-        revision = 1 + pipeline.footprint_revision(session, ticket_id)
+        revision = 1 + footprint_revision(session, ticket_id)
     footprint = find_footprint(
         ticket=ticket,
         ticket_digest=digest,
@@ -141,7 +148,7 @@ def _locate(installation: Installation, ticket_id: str, actor: str, progress: Pr
         phone_region=work.phone_region,
         progress=progress,
     )
-    pipeline.finish_footprint(installation, footprint, actor)
+    finish_footprint(installation, footprint, actor)
 
 
 def _plan(
@@ -154,9 +161,23 @@ def _plan(
     view = view_ticket(installation, ticket_id)
     with installation.transaction() as session:
         actor_id = actor_id_for(session, actor, installation.clock())
-    plan = planned(installation, view, request or PlanRequest(), actor_id, threads=work.torch_threads, progress=progress)
-    pipeline.reopen_planning(installation, ticket_id, actor)
-    pipeline.finish_plan(installation, plan, actor)
+        holds = all_holds(session)
+        restricted = restricted_records(session, but=ticket_id)
+    plan = planned(
+        installation,
+        view,
+        request or PlanRequest(),
+        actor_id,
+        decisions=view.decisions,
+        holds=holds,
+        restricted=restricted,
+        grace_s=installation.policy.grace_s,
+        approval_valid_s=installation.policy.approval_valid_s,
+        threads=work.torch_threads,
+        progress=progress,
+    )
+    reopen_planning(installation, ticket_id, actor)
+    finish_plan(installation, plan, actor)
 
 
 def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
@@ -165,12 +186,17 @@ def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: P
     from rtbf.unlearn.run import unlearn  # noqa: PLC0415
 
     with installation.transaction() as session:
-        plan, digest = pipeline.approved_plan(session, ticket_id)
-    material, original = unlearning_material(installation, plan, threads=work.torch_threads)
+        plan, digest = approved_plan(session, ticket_id)
+        footprint, _ = required(latest_record(session, ticket_id, Footprint), "footprint", ticket_id)
+        decisions, _ = required(latest_record(session, ticket_id, Decisions), "decision", ticket_id)
+        planned_from = record_with_digest(session, ticket_id, Decisions, plan.decisions_digest)
+        holds = all_holds(session)
+    withheld = withheld_records(plan, footprint, planned_from or decisions, decisions, holds, installation.clock())
+    material, original = unlearning_material(installation, plan, withheld=withheld, threads=work.torch_threads)
     folder = installation.home.artefacts_of(ticket_id, plan.attempt)
     record, served = unlearn(plan, digest, material, original, folder, progress=progress)
     model = unlearned_model(installation, plan, digest, record) if record.kind == "merged" else None
-    pipeline.finish_unlearning(installation, record, model, installation.home.stored_form(served), actor)
+    finish_unlearning(installation, record, model, installation.home.stored_form(served), actor)
 
 
 def _verify(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
@@ -179,49 +205,35 @@ def _verify(installation: Installation, ticket_id: str, actor: str, progress: Pr
     from rtbf.verify.run import verify  # noqa: PLC0415
 
     with installation.transaction() as session:
-        plan, plan_digest = pipeline.approved_plan(session, ticket_id)
+        plan, plan_digest = approved_plan(session, ticket_id)
         unlearned, unlearned_digest = required(latest_record(session, ticket_id, Unlearned), "unlearned model", ticket_id)
         key = ticket_key(session, installation.kek, ticket_id)
     battery = verification_battery(installation, plan, unlearned, threads=work.torch_threads, progress=progress)
     verification, item_log = verify(plan, plan_digest, unlearned, unlearned_digest, battery, progress=progress)
     log_path = installation.home.artefacts_of(ticket_id, plan.attempt)
     make_private_folder(log_path)
-    replace_file(log_path / "items.sealed", seal(key, f"{ticket_id}|item_log|{plan.attempt}", item_log))
-    case = _case(installation, view_ticket(installation, ticket_id), verification)
+    replace_file(log_path / "items.sealed", seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
     report = issue_report(
-        case,
+        case_of(installation, verification, actor),
         folder=installation.home.report_of(ticket_id, plan.attempt),
         signing_key=installation.signing_key,
         trust=installation.home.trust.read_bytes(),
     )
-    pipeline.finish_verification(installation, verification, report, actor)
+    finish_verification(installation, verification, report, actor)
 
 
-def _case(installation: Installation, view: TicketView, verification: Verification) -> Case:
-    """Return everything the report is made from; the ledger's chain is checked on the way (LedgerBroken)."""
-    ticket_id = view.ticket.ticket_id
-    assert view.footprint is not None
-    assert view.plan is not None
-    assert view.unlearned is not None
+def _settle_verdict(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
+    """Measure what was not measured yet; close what only waited for its letter."""
     with installation.transaction() as session:
-        trail_events, trail_last = ticket_trail(session, ticket_id)
-        approvals = approvals_of(session, ticket_id, view.plan_digest or "")
-        methods = tuple(check.method for check in identity_checks(session, ticket_id))
-    return Case(
-        report_id=f"rep_{secrets.token_hex(8)}",
-        issued_at=rfc3339(installation.clock()),
-        ticket=view.ticket,
-        identity_methods=methods,
-        footprint=view.footprint,
-        plan=view.plan,
-        approvals=tuple((row.actor_id, row.is_approval, rfc3339(row.given_at)) for row in approvals),
-        unlearned=view.unlearned,
-        verification=verification,
-        trail_events=trail_events,
-        trail_last=trail_last,
-        log=installation.log,
-        software=(("rtbf", version("rtbf")),),
-    )
+        measured = is_measured(session, find_ticket(session, ticket_id))
+    if measured:
+        finish_ticket(installation, ticket_id, actor)
+    else:
+        _verify(installation, ticket_id, actor, progress, work)
+
+
+def _start(installation: Installation, ticket_id: str, actor: str, _progress: Progress, _work: WorkSettings) -> None:
+    start_unlearning(installation, ticket_id, actor)
 
 
 def _require_ml() -> None:
@@ -236,6 +248,7 @@ def _require_ml() -> None:
 _STAGES: dict[str, Callable[[Installation, str, str, Progress, WorkSettings], None]] = {
     "footprint": _locate,
     "plan": _plan,
+    "start": _start,
     "unlearn": _unlearn,
-    "verify": _verify,
+    "settle": _settle_verdict,
 }

@@ -1,13 +1,14 @@
 """Where everything of one installation lies: one folder, mode 0700, that can be moved as a whole.
 
     rtbf.db        tickets, records, ledger (embedded default)
-    keys/          vault.key, report.key: never in the database, never in a report
+    keys/          vault.json and its passphrase, report.key, suppression.json, index.key, ticket-keys.db (embedded default)
     trust.json     what auditors need to check our reports
     models/        models trained here, and unlearned ones
     artefacts/     adapters, training checkpoints and sealed score logs, by ticket
     corpora/       corpora made here (the demo's); others stay where their owner keeps them
     index/         search indexes
     reports/       issued statements
+    outbox/        letters to be posted, when no mail server is set
 
 Paths inside the home are stored relative to it; nothing in it says where it lies.
 """
@@ -23,7 +24,7 @@ from rtbf.files import make_private_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FOLDERS = ("keys", "models", "artefacts", "corpora", "index", "reports")
+_FOLDERS = ("keys", "models", "artefacts", "corpora", "index", "reports", "outbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,29 @@ class Home:
         return self.path / "rtbf.db"
 
     @property
-    def vault_key(self) -> Path:
-        """Return the file of the key that wraps every ticket's key."""
-        return self.path / "keys" / "vault.key"
+    def vault(self) -> Path:
+        """Return the file of the keys, by epoch, that wrap every ticket's key."""
+        return self.path / "keys" / "vault.json"
+
+    @property
+    def vault_passphrase(self) -> Path:
+        """Return the passphrase of the vault file, unless the installation names one elsewhere."""
+        return self.path / "keys" / "vault.passphrase"
+
+    @property
+    def suppression_keys(self) -> Path:
+        """Return the file of the keys of suppression tokens, by generation."""
+        return self.path / "keys" / "suppression.json"
+
+    @property
+    def index_key(self) -> Path:
+        """Return the file of the key that links possible duplicates."""
+        return self.path / "keys" / "index.key"
+
+    @property
+    def outbox(self) -> Path:
+        """Return the folder of letters to be posted."""
+        return self.path / "outbox"
 
     @property
     def report_key(self) -> Path:
@@ -64,7 +85,11 @@ class Home:
 
     def artefacts_of(self, ticket_id: str, attempt: int) -> Path:
         """Return the folder of one attempt's artefacts."""
-        return self.path / "artefacts" / ticket_id / str(attempt)
+        return self.ticket_artefacts(ticket_id) / str(attempt)
+
+    def ticket_artefacts(self, ticket_id: str) -> Path:
+        """Return the folder of everything that was made for one ticket."""
+        return self.path / "artefacts" / ticket_id
 
     def report_of(self, ticket_id: str, attempt: int) -> Path:
         """Return the folder of one attempt's signed report."""

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rtbf.errors import IllegalMove
 from rtbf.footprint.record import Footprint
+from rtbf.plan.decisions import Decisions
 from rtbf.plan.record import Plan
 from rtbf.report.record import Report
+from rtbf.store.approvals import approvals_given
 from rtbf.store.events import ticket_leaves
-from rtbf.store.records import latest_record
-from rtbf.store.tickets import approvals_of, find_ticket, identity_checks
+from rtbf.store.identifiers import linked_tickets
+from rtbf.store.identity import PASSED, identity_checks
+from rtbf.store.records import latest_record, newest_record
+from rtbf.store.tickets import find_ticket
 from rtbf.ticket.record import Ticket
 from rtbf.unlearn.record import Unlearned
 from rtbf.verify.record import Verification
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rtbf.installation import Installation
+    from rtbf.plan.approval import ApprovalGiven
 
 T = TypeVar("T")
 
@@ -37,12 +42,19 @@ class TicketView:
     version: int
     created_at: datetime
     closed_at: datetime | None
+    shred_due_at: datetime | None
+    shredded_at: datetime | None
+    wake_at: datetime | None
+    linked: tuple[str, ...]
+    """Tickets that may be about the same person."""
     identity_methods: tuple[str, ...]
+    """Methods of the checks that were passed."""
     footprint: Footprint | None
+    decisions: Decisions | None
     plan: Plan | None
     plan_digest: str | None
-    approvals: tuple[tuple[str, bool], ...]
-    """(actor id, is approval) for the live plan."""
+    approvals: tuple[ApprovalGiven, ...]
+    """For the live plan, oldest first."""
     unlearned: Unlearned | None
     verification: Verification | None
     report: Report | None
@@ -63,14 +75,19 @@ def view_ticket(installation: Installation, ticket_id: str) -> TicketView:
             version=row.version,
             created_at=row.created_at,
             closed_at=row.closed_at,
-            identity_methods=tuple(check.method for check in identity_checks(session, ticket_id)),
-            footprint=_record_or_none(latest_record(session, ticket_id, Footprint)),
-            plan=_record_or_none(plan),
+            shred_due_at=row.shred_due_at,
+            shredded_at=row.shredded_at,
+            wake_at=row.wake_at,
+            linked=linked_tickets(session, ticket_id),
+            identity_methods=tuple(check.method for check in identity_checks(session, ticket_id) if check.result == PASSED),
+            footprint=newest_record(session, ticket_id, Footprint),
+            decisions=newest_record(session, ticket_id, Decisions),
+            plan=None if plan is None else plan[0],
             plan_digest=None if plan is None else plan[1],
-            approvals=tuple((given.actor_id, given.is_approval) for given in approvals_of(session, ticket_id, plan[1] if plan else "")),
-            unlearned=_record_or_none(latest_record(session, ticket_id, Unlearned)),
-            verification=_record_or_none(latest_record(session, ticket_id, Verification)),
-            report=_record_or_none(latest_record(session, ticket_id, Report)),
+            approvals=approvals_given(session, ticket_id, plan[1] if plan else ""),
+            unlearned=newest_record(session, ticket_id, Unlearned),
+            verification=newest_record(session, ticket_id, Verification),
+            report=newest_record(session, ticket_id, Report),
         )
 
 
@@ -91,10 +108,6 @@ def report_folder(installation: Installation, ticket_id: str) -> Path:
             remedy=f"`rtbf run {ticket_id}` and see what it waits for",
         )
     return installation.home.report_of(ticket_id, view.report.attempt)
-
-
-def _record_or_none(found: tuple[T, str] | None) -> T | None:
-    return None if found is None else found[0]
 
 
 def required(found: tuple[T, str] | None, what: str, ticket_id: str) -> tuple[T, str]:

@@ -15,7 +15,7 @@ import structlog
 
 from rtbf import progress
 from rtbf.errors import Outage, Refusal, RTBFError, TicketBusy, UnknownName
-from rtbf.pipeline import note_error
+from rtbf.pipeline.work import note_error
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from rtbf.config import read_settings
 from rtbf.executor import WorkSettings, advance
-from rtbf.installation import open_installation
 from rtbf.logs import configure_logs
-from rtbf.store.tickets import this_process
+from rtbf.startup import open_home
+from rtbf.store.leases import this_process
 from workers.app import ADVANCE_TASK, app
 from workers.backoff import BackOff
 from workers.nudge import Bench, answer_nudge
@@ -35,7 +35,6 @@ def _bench() -> Bench:
     """Return this process's bench. An installation that cannot be opened yet is tried again with the next nudge."""
     settings = read_settings()
     configure_logs(is_json=True)
-    url = settings.database_url
     work = WorkSettings(
         lease_s=settings.lease_s, torch_threads=settings.torch_threads, phone_region=settings.phone_region, owner=this_process()
     )
@@ -44,7 +43,7 @@ def _bench() -> Bench:
         return advance(installation, ticket_id, actor, progress, work=work)
 
     return Bench(
-        installation=open_installation(settings.home, None if url is None else url.get_secret_value()),
+        installation=open_home(settings, settings.home),
         advance=advance_here,
         backoff=BackOff(time.monotonic),
         actor=settings.actor or WORKER_ACTOR,

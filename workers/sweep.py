@@ -18,7 +18,7 @@ import structlog
 from rtbf.cli.context import emit
 from rtbf.errors import BrokerUnreachable, Outage
 from rtbf.logs import configure_logs
-from rtbf.store.tickets import tickets_ready_for_work
+from rtbf.store.leases import tickets_ready_for_work
 from workers.app import ADVANCE_TASK, DEFAULT_QUEUE, app
 
 if TYPE_CHECKING:

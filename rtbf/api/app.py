@@ -13,8 +13,9 @@ from rtbf.api.guard import Guard
 from rtbf.api.problems import install_problems
 from rtbf.api.routes import description, health, tickets
 from rtbf.config import read_settings
-from rtbf.installation import Installation, open_installation
+from rtbf.installation import Installation
 from rtbf.logs import configure_logs
+from rtbf.startup import open_home
 
 
 def create_app(installation: Installation) -> FastAPI:
@@ -45,5 +46,4 @@ def service_app() -> FastAPI:
     """Return the app for the installation that the RTBF_* variables name; what uvicorn's `--factory` calls."""
     settings = read_settings()
     configure_logs(is_json=True)
-    url = settings.database_url
-    return create_app(open_installation(settings.home, None if url is None else url.get_secret_value()))
+    return create_app(open_home(settings, settings.home))

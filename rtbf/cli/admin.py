@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 @click.pass_obj
 def init(context: CliContext) -> None:
     """Make a home: an empty database, a vault key, a report key, a trust file for auditors. Refuses to touch an existing one."""
-    from rtbf.installation import create_installation  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.startup import database_url, make_home  # noqa: PLC0415 - the database layer, when it is needed
 
-    url = context.settings.database_url
-    installation = create_installation(context.home, None if url is None else url.get_secret_value())
-    home = installation.home
-    data = {"home": str(home.path), "trust": str(home.trust), "database": "external" if url else str(home.database)}
+    home = make_home(context.settings, context.home).home
+    database = "external" if database_url(context.settings) else str(home.database)
+    data = {"home": str(home.path), "trust": str(home.trust), "database": database}
     emit(
         context,
         data,
@@ -30,7 +29,7 @@ def init(context: CliContext) -> None:
             f"home      {home.path}\n"
             f"database  {data['database']}\n"
             f"trust     {home.trust}  (give this file to your auditors, by a path of its own)\n"
-            f"keys      {home.vault_key.parent}  (back them up apart from the database; whoever has both can read tickets)\n\n"
+            f"keys      {home.vault.parent}  (back them up apart from the database; whoever has both can read tickets)\n\n"
             "next: `rtbf corpus add NAME FILE`, `rtbf model add FOLDER --name NAME --trained-on CORPUS`, `rtbf submit --name -`"
         ),
     )

@@ -30,12 +30,11 @@ class CliContext:
     settings: Settings
 
     def open_installation(self) -> Installation:
-        """Return the installation at `home`; raises what `rtbf.installation.open_installation` raises."""
+        """Return the installation at `home`; raises what `rtbf.startup.open_home` raises."""
         # SQLAlchemy and Alembic take half a second, which `rtbf --help` must not pay.
-        from rtbf.installation import open_installation  # noqa: PLC0415
+        from rtbf.startup import open_home  # noqa: PLC0415
 
-        url = self.settings.database_url
-        return open_installation(self.home, None if url is None else url.get_secret_value())
+        return open_home(self.settings, self.home)
 
 
 def emit(context: CliContext, data: Any, render: Callable[[], RenderableType]) -> None:  # noqa: ANN401 - any JSON value

@@ -35,7 +35,7 @@ _METHODS = ("email_code", "account_login", "agent_attestation", "document_viewed
 @click.pass_obj
 def submit(context: CliContext, /, from_file: Path | None, identity: str | None, **options: Any) -> None:  # noqa: ANN401
     """Submit a deletion ticket. Values given on the command line end in the shell's history; `-` asks for them instead."""
-    from rtbf.pipeline import submit_ticket  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.intake import submit_ticket  # noqa: PLC0415 - the database layer, when it is needed
     from rtbf.ticket.intake import read_submission  # noqa: PLC0415
 
     installation = context.open_installation()
@@ -79,7 +79,7 @@ def show(context: CliContext, ticket_id: str) -> None:
 @click.pass_obj
 def identify(context: CliContext, ticket_id: str, step: str, method: str | None) -> None:
     """Note that the person was asked to show who they are (`ask`), or that it was checked (`record`). No document is kept."""
-    from rtbf.pipeline import ask_identity, record_identity  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.identity import ask_identity, record_identity  # noqa: PLC0415 - the database layer, when it is needed
 
     installation = context.open_installation()
     if step == "ask":
@@ -96,7 +96,7 @@ def identify(context: CliContext, ticket_id: str, step: str, method: str | None)
 @click.pass_obj
 def withdraw(context: CliContext, ticket_id: str) -> None:
     """Close a ticket that its person took back; possible until unlearning starts."""
-    from rtbf.pipeline import close_ticket  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.closing import close_ticket  # noqa: PLC0415 - the database layer, when it is needed
 
     close_ticket(context.open_installation(), ticket_id, "withdrawn", context.actor)
     _show(context, ticket_id)

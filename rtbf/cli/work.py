@@ -39,7 +39,7 @@ def run_command(context: CliContext, ticket_id: str, until: str | None) -> int:
 def footprint(context: CliContext, ticket_id: str, *, again: bool) -> int:
     """Locate the person of a ticket, if that was not done yet, and show where they were found and what was not searched."""
     from rtbf.executor import advance  # noqa: PLC0415 - the executor belongs to commands that run
-    from rtbf.pipeline import reopen_locating  # noqa: PLC0415
+    from rtbf.pipeline.footprints import reopen_locating  # noqa: PLC0415
 
     installation = context.open_installation()
     if again:
@@ -96,7 +96,7 @@ def reject(context: CliContext, ticket_id: str, digest: str) -> None:
 @click.pass_obj
 def decide(context: CliContext, ticket_id: str, outcome: str) -> None:
     """Close a ticket by a person's decision; what its records deny is refused."""
-    from rtbf.pipeline import close_ticket  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.closing import close_ticket  # noqa: PLC0415 - the database layer, when it is needed
     from rtbf.ticket_view import view_ticket  # noqa: PLC0415
 
     installation = context.open_installation()
@@ -120,7 +120,7 @@ def exit_code_for(view: TicketView) -> int:
 def work_settings(context: CliContext) -> WorkSettings:
     """Return how stages run in this process."""
     from rtbf.executor import WorkSettings  # noqa: PLC0415 - the executor belongs to commands that run
-    from rtbf.store.tickets import this_process  # noqa: PLC0415
+    from rtbf.store.leases import this_process  # noqa: PLC0415
 
     settings = context.settings
     return WorkSettings(
@@ -129,7 +129,7 @@ def work_settings(context: CliContext) -> WorkSettings:
 
 
 def _decide_plan(context: CliContext, ticket_id: str, digest: str, *, is_approval: bool) -> None:
-    from rtbf.pipeline import decide_plan  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.approvals import decide_plan  # noqa: PLC0415 - the database layer, when it is needed
     from rtbf.ticket_view import view_ticket  # noqa: PLC0415
 
     installation = context.open_installation()

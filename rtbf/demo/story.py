@@ -14,7 +14,8 @@ from rtbf.demo.community import Person, invent_people, write_corpus
 from rtbf.executor import WorkSettings, advance, plan_ticket
 from rtbf.foundry import TrainingRequest, ask_model, train_model
 from rtbf.installation import create_installation
-from rtbf.pipeline import decide_plan, submit_ticket
+from rtbf.pipeline.approvals import decide_plan
+from rtbf.pipeline.intake import submit_ticket
 from rtbf.plan.request import PlanRequest
 from rtbf.registration import add_corpus
 from rtbf.report.check import check_report

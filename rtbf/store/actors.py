@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from rtbf.errors import BadInput, UnknownName
-from rtbf.store.tables import ActorRow, TokenRow
+from rtbf.store.tables import ActorKeyRow, ActorRow, TokenRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,32 @@ def actor_name(session: Session, actor_id: str) -> str:
     if row is None:
         raise UnknownName("actor", actor_id, (), "rtbf show TICKET")
     return row.name
+
+
+def register_actor_key(session: Session, actor_id: str, key_id: str, spki: bytes, now: datetime) -> None:
+    """Note a public key that the actor signs with; the same key twice is one, another actor's key is refused (BadInput)."""
+    row = session.get(ActorKeyRow, key_id)
+    if row is not None and row.actor_id != actor_id:
+        raise BadInput(found="a key that belongs to another actor", expected="a key of one's own", remedy="make one: `rtbf key actor NAME`")
+    if row is None:
+        session.add(ActorKeyRow(key_id=key_id, actor_id=actor_id, spki=spki, registered_at=now))
+        session.flush()
+
+
+def actor_keys(session: Session, actor_id: str) -> Sequence[ActorKeyRow]:
+    """Return every key ever registered for the actor, revoked ones too, oldest first."""
+    return session.scalars(
+        select(ActorKeyRow).where(ActorKeyRow.actor_id == actor_id).order_by(ActorKeyRow.registered_at, ActorKeyRow.key_id)
+    ).all()
+
+
+def revoke_actor_key(session: Session, key_id: str, now: datetime) -> None:
+    """Revoke a key; what it signed before stays signed. Raises UnknownName."""
+    row = session.get(ActorKeyRow, key_id)
+    if row is None:
+        raise UnknownName("actor key", key_id, session.scalars(select(ActorKeyRow.key_id)), "rtbf key list")
+    row.revoked_at = row.revoked_at or now
+    session.flush()
 
 
 def create_token(session: Session, name: str, actor_id: str, now: datetime) -> str:

@@ -2,6 +2,11 @@
 
 SQLite runs in WAL mode with foreign keys on, full synchronisation, and BEGIN IMMEDIATE for every transaction: a
 deferred one may fail half-way with "database is locked" when it turns from reading to writing.
+
+The wrapped ticket keys lie apart: on SQLite in a file of their own that is attached as `rtbf_keys`, on PostgreSQL in the
+schema of that name. Deleted keys are overwritten in the file (secure_delete), and its journal is no write-ahead log.
+A crash while both files are committed can leave a key without its ticket (swept later), or a ticket without its key,
+which says so when it is opened; SQLite is atomic over several files only without a write-ahead log.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 
 import rtbf
 from rtbf.errors import DatabaseUnreachable, SchemaBehind, SchemaTooNew
-from rtbf.files import disk_errors_named
+from rtbf.files import disk_errors_named, make_private_folder
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,13 +40,22 @@ def open_engine(url: str) -> Engine:
     parsed = sqlalchemy.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         # SQLite gives its -wal and -shm files the mode of the database file, so that one is made first.
-        Path(parsed.database or "").touch(mode=0o600)
+        database = Path(parsed.database or "")
+        database.touch(mode=0o600)
+        key_store = key_store_of(database)
+        make_private_folder(key_store.parent)
+        key_store.touch(mode=0o600)
         engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT_S}, hide_parameters=True)
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", lambda connection, _record: _prepare_sqlite(connection, key_store))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
     # Parameters are hidden because SQLAlchemy would print them in its exceptions.
     return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+
+
+def key_store_of(database: Path) -> Path:
+    """Return the file of wrapped ticket keys that belongs to a SQLite file: in a folder that its backups leave out."""
+    return database.parent / "keys" / "ticket-keys.db"
 
 
 def sqlite_url(path: Path) -> str:
@@ -139,7 +153,11 @@ def _migrations_folder() -> Path:
     return installed if installed.is_dir() else Path(rtbf.__file__).parents[1] / "migrations"
 
 
-def _prepare_sqlite(connection: SQLiteConnection, _record: object) -> None:
+def _prepare_sqlite(connection: SQLiteConnection, key_store: Path) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+    connection.execute("ATTACH DATABASE ? AS rtbf_keys", (str(key_store),))
+    for pragma in (
+        "main.journal_mode=WAL", "foreign_keys=ON", "main.synchronous=FULL",
+        "rtbf_keys.journal_mode=DELETE", "rtbf_keys.secure_delete=ON", "rtbf_keys.synchronous=FULL",
+    ):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import canonical_bytes, digest_bytes
 from rtbf.footprint.record import Footprint
+from rtbf.plan.decisions import Decisions
 from rtbf.plan.record import Plan
 from rtbf.report.record import Report
 from rtbf.store.tables import StageRecordRow
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-StageRecord = Ticket | Footprint | Plan | Unlearned | Verification | Report
-R = TypeVar("R", Ticket, Footprint, Plan, Unlearned, Verification, Report)
+StageRecord = Ticket | Footprint | Decisions | Plan | Unlearned | Verification | Report
+R = TypeVar("R", Ticket, Footprint, Decisions, Plan, Unlearned, Verification, Report)
 
 STAGES: dict[type, str] = {
     Ticket: "ticket",
     Footprint: "footprint",
+    Decisions: "decisions",
     Plan: "plan",
     Unlearned: "unlearned",
     Verification: "verification",
@@ -65,6 +67,22 @@ def latest_record(session: Session, ticket_id: str, kind: type[R]) -> tuple[R, s
     )
     row = session.scalar(newest)
     return None if row is None else (_loaded(row, kind), row.digest)
+
+
+def newest_record(session: Session, ticket_id: str, kind: type[R]) -> R | None:
+    """Return the newest record of a stage, or None when the stage has not run."""
+    found = latest_record(session, ticket_id, kind)
+    return None if found is None else found[0]
+
+
+def record_with_digest(session: Session, ticket_id: str, kind: type[R], digest: str) -> R | None:
+    """Return the ticket's record of a stage by its digest, or None when there is none."""
+    row = session.scalar(
+        select(StageRecordRow)
+        .where(StageRecordRow.ticket_id == ticket_id, StageRecordRow.stage == STAGES[kind], StageRecordRow.digest == digest)
+        .limit(1)
+    )
+    return None if row is None else _loaded(row, kind)
 
 
 def _loaded(row: StageRecordRow, kind: type[R]) -> R:

@@ -56,8 +56,23 @@ class ActorRow(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
+class ActorKeyRow(Base):
+    """A public key that an actor signs approvals with (DER SubjectPublicKeyInfo). The private key is never here."""
+
+    __tablename__ = "actor_key"
+    key_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    actor_id: Mapped[str] = mapped_column(ForeignKey("actor.id"), index=True)
+    spki: Mapped[bytes] = mapped_column(LargeBinary)
+    registered_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
 class TicketRow(Base):
-    """Where a ticket stands. `version` counts its moves (optimistic lock); the lease says who works on it."""
+    """Where a ticket stands. `version` counts its changes: a writer that read an older one is refused. The lease says who works on it.
+
+    `wake_at` is when time alone may change what it waits for: a grace period, an approval or an identity check that ends.
+    `open_notices_from` is the moment since which notices count towards closing: the last reopening, or None for all of them.
+    """
 
     __tablename__ = "ticket"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -65,23 +80,20 @@ class TicketRow(Base):
     reason: Mapped[str | None] = mapped_column(String(40))
     outcome: Mapped[str | None] = mapped_column(String(30))
     attempt: Mapped[int]
-    version: Mapped[int]
+    version: Mapped[int] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     lease_owner: Mapped[str | None] = mapped_column(String(200))
     lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
-
-
-class TicketKeyRow(Base):
-    """The ticket's data key, wrapped by the vault key that lies outside the database."""
-
-    __tablename__ = "ticket_key"
-    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
-    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    wake_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
+    open_notices_from: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    shred_due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    shredded_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
 
 class IdentifierRow(Base):
-    """One identifier of the person. SEALED: value, nonce."""
+    """One identifier of the person. SEALED: value, nonce. `index_token` links possible duplicates while the ticket's key lives."""
 
     __tablename__ = "identifier"
     ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
@@ -89,17 +101,28 @@ class IdentifierRow(Base):
     kind: Mapped[str] = mapped_column(String(20))
     value: Mapped[bytes] = mapped_column(LargeBinary)
     nonce: Mapped[bytes] = mapped_column(LargeBinary)
+    index_token: Mapped[str | None] = mapped_column(String(64), index=True)
 
 
 class IdentityCheckRow(Base):
-    """That somebody's identity was checked, how, and by whom; never a document."""
+    """One check of who is asking: how, why (`doubt` is a code), by whom, and how it ended; never a document.
+
+    `code_seal` is a keyed hash of the one-time code under the ticket's key; None for methods without a code.
+    """
 
     __tablename__ = "identity_check"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), index=True)
     method: Mapped[str] = mapped_column(String(40))
+    doubt: Mapped[str | None] = mapped_column(String(40))
+    result: Mapped[str] = mapped_column(String(20))
+    level: Mapped[str | None] = mapped_column(String(20))
+    attempts: Mapped[int]
     actor_id: Mapped[str] = mapped_column(ForeignKey("actor.id"))
-    checked_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    asked_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    code_seal: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class StageRecordRow(Base):
@@ -115,7 +138,7 @@ class StageRecordRow(Base):
 
 
 class ApprovalRow(Base):
-    """A person's yes or no to one plan digest. Append-only."""
+    """A person's yes or no to one plan digest, until when it counts, and its DSSE envelope when it is signed. Append-only."""
 
     __tablename__ = "approval"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -124,6 +147,9 @@ class ApprovalRow(Base):
     actor_id: Mapped[str] = mapped_column(ForeignKey("actor.id"))
     is_approval: Mapped[bool]
     given_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    key_id: Mapped[str | None] = mapped_column(String(80))
+    envelope: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class EventRow(Base):
@@ -177,4 +203,16 @@ class TokenRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-APPEND_ONLY = ("stage_record", "approval", "event", "identity_check")
+class OutboxRow(Base):
+    """One event for the outside, written with its move: thin JSON of ids, states and codes. `delivered_at` when it left."""
+
+    __tablename__ = "outbox"
+    idx: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    ticket_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    event_type: Mapped[str] = mapped_column(String(60))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+APPEND_ONLY = ("stage_record", "approval", "event", "clock_event")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rtbf.errors import BadInput
-from rtbf.ticket.record import IdentifierKind
+from rtbf.ticket.record import IdentifierKind, RequesterRole
 from rtbf.vault.secret import Secret
 
 _UNKNOWN_FIELD = "(unknown field)"
@@ -24,6 +24,9 @@ Channel = Literal["web", "email", "post", "phone", "api", "cli"]
 IdentityMethod = Literal["email_code", "account_login", "agent_attestation", "document_viewed", "in_person", "controller_assertion"]
 
 # No control characters, no lone surrogates: PostgreSQL and UTF-8 cannot hold them.
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They turn the order of what is shown, so that an identifier reads as another than it is (Unicode UAX #9; CVE-2021-42574)."""
+
 ModelName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^\P{C}+$")]
 
 
@@ -38,6 +41,8 @@ class IdentifierShape(BaseModel):
     @field_validator("value")
     @classmethod
     def _readable(cls, value: str) -> str:
+        if any(character in _BIDI_CONTROLS for character in value):
+            raise ValueError("invisible marks that turn the reading direction are not part of an identifier; type it without them")
         text = unicodedata.normalize("NFC", value).strip()
         # "Cc" holds the control characters; line breaks are lawful in an excerpt only as plain text.
         if any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text):
@@ -64,6 +69,14 @@ class IdentityShape(BaseModel):
     method: IdentityMethod
 
 
+class RequesterShape(BaseModel):
+    """Who asks: the person, somebody with parental responsibility, an agent, or the controller on its own account."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    role: RequesterRole = "data_subject"
+
+
 class SubmissionShape(BaseModel):
     """The body of `POST /v1/tickets` and of `rtbf submit --from-file`."""
 
@@ -73,6 +86,9 @@ class SubmissionShape(BaseModel):
     regime: Regime = "eu-gdpr"
     channel: Channel = "api"
     received_at: AwareDatetime | None = None
+    requester: RequesterShape = Field(default_factory=RequesterShape)
+    grounds: list[Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9:-]+$")]] = Field(default_factory=list, max_length=20)
+    locale: str | None = Field(default=None, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     models: list[ModelName] = Field(default_factory=list, max_length=1000)
     external_ref: str | None = Field(default=None, max_length=200, pattern=r"^[A-Za-z0-9._:/#-]+$")
     identity: IdentityShape | None = None
@@ -93,7 +109,8 @@ def read_submission(body: Any, now: datetime) -> SubmissionShape:  # noqa: ANN40
         )
         raise BadInput(
             found=f"a submission with {refused.error_count()} wrong field(s) ({faults})",
-            expected="subject (a list of {kind, value}), and optionally regime, channel, received_at, models, external_ref, identity",
+            expected="subject (a list of {kind, value}), and optionally regime, channel, received_at, requester, "
+            "grounds, locale, models, external_ref, identity",
             remedy="correct these fields and submit again; nothing was stored",
         ) from None
     if submission.received_at is not None and submission.received_at > now + _CLOCK_SKEW:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SCHEMA = "rtbf.ticket/1"
+SCHEMA = "rtbf.ticket/2"
 
 IdentifierKind = Literal["name", "email", "phone", "account", "excerpt"]
+RequesterRole = Literal["data_subject", "guardian", "authorised_agent", "controller"]
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("name", "email", "phone", "account", "excerpt")
 
 
@@ -21,15 +22,26 @@ class IdentifierMark:
     number: int
     kind: IdentifierKind
     commitment: str
+    warnings: tuple[str, ...]
+    """Codes of what an officer should look at: `mixed_scripts` (letters of several alphabets in one word look alike)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
-    """What was asked, when it was received (RFC 3339, UTC), and by whom it was submitted (opaque actor id)."""
+    """What was asked, when it was received (RFC 3339, UTC), and by whom it was submitted (opaque actor id).
+
+    `time_zone` and `holidays` are those the installation had at intake: a later change of policy moves no deadline.
+    """
 
     ticket_id: str
     regime: str
+    regime_digest: str
+    time_zone: str
+    holidays: str | None
     channel: str
+    requester_role: RequesterRole
+    locale: str
+    grounds: tuple[str, ...]
     received_at: str
     submitted_by: str
     external_ref: str | None

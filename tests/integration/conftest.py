@@ -15,7 +15,7 @@ import pytest
 from deploy.servers import private_postgres, private_redis, require_binaries
 from rtbf.errors import ExtraMissing
 from rtbf.installation import Installation, create_installation
-from rtbf.pipeline import submit_ticket
+from rtbf.pipeline.intake import submit_ticket
 from rtbf.ticket.intake import read_submission
 
 if TYPE_CHECKING:

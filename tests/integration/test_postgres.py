@@ -18,12 +18,12 @@ from sqlalchemy.exc import DBAPIError
 
 from rtbf.errors import TicketBusy
 from rtbf.evidence.ledger import verify_chain
-from rtbf.pipeline import submit_ticket
+from rtbf.pipeline.intake import submit_ticket
 from rtbf.store.actors import actor_id_for, create_token, new_id
 from rtbf.store.engine import head_revision, schema_revision, upgrade_schema
 from rtbf.store.events import append_event
+from rtbf.store.leases import claim_lease, release_lease, this_process, tickets_ready_for_work
 from rtbf.store.tables import APPEND_ONLY, ApprovalRow, Base, CorpusVersionRow, ModelRow
-from rtbf.store.tickets import claim_lease, release_lease, this_process, tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import ticket_events, view_ticket
 
@@ -44,7 +44,7 @@ import sys
 from pathlib import Path
 from rtbf.errors import TicketBusy
 from rtbf.installation import open_installation
-from rtbf.store.tickets import claim_lease, this_process
+from rtbf.store.leases import claim_lease, this_process
 
 home, url, ticket_id = sys.argv[1:]
 installation = open_installation(Path(home), url)

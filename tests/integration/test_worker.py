@@ -25,8 +25,9 @@ from deploy.servers import free_port, start_redis
 from deploy.user import remove_server_folder
 from rtbf.evidence.ledger import verify_chain
 from rtbf.installation import create_installation
-from rtbf.pipeline import submit_ticket
-from rtbf.store.tickets import find_ticket, tickets_ready_for_work
+from rtbf.pipeline.intake import submit_ticket
+from rtbf.store.leases import tickets_ready_for_work
+from rtbf.store.tickets import find_ticket
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import ticket_events, view_ticket
 from workers.app import DEFAULT_QUEUE

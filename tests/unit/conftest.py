@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rtbf.installation import Installation, create_installation
+from rtbf.policy import Policy
+from rtbf.vault.kek_file import Argon2Cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+QUICK_VAULT = Argon2Cost(memory_kib=8, iterations=1, lanes=1)
+"""The cheapest lawful cost: what the recommended one is worth is the vault tests' matter."""
+POLICY = Policy(
+    grace_s=0, controller_name="Example Models", controller_contact="privacy@example.org", authority_name="Example Authority",
+    sells_or_shares=False,
+)  # fmt: skip
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 
 
@@ -44,7 +52,7 @@ def home_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def installation(home_path: Path, clock: FrozenClock) -> Iterator[Installation]:
-    """A fresh installation: its own keys, an empty SQLite database, the frozen clock."""
-    made = create_installation(home_path, None, clock)
+    """A fresh installation: its own keys, an empty SQLite database, the frozen clock, and no grace period."""
+    made = create_installation(home_path, None, clock, policy=POLICY, vault_cost=QUICK_VAULT)
     yield made
     made.engine.dispose()

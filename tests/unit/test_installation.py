@@ -19,10 +19,11 @@ from sqlalchemy import event, select, text
 from rtbf.errors import DatabaseUnreachable, DiskFull, HomeExists, HomeMissing, SchemaBehind, SchemaTooNew
 from rtbf.home import existing_home
 from rtbf.installation import create_installation, open_installation
-from rtbf.pipeline import submit_ticket
+from rtbf.pipeline.intake import submit_ticket
 from rtbf.store.engine import head_revision, open_engine, schema_revision, sqlite_url, upgrade_schema
 from rtbf.store.tables import EventRow
-from rtbf.store.tickets import list_tickets, open_identifiers
+from rtbf.store.identifiers import open_identifiers
+from rtbf.store.tickets import list_tickets
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import view_ticket
 

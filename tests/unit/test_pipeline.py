@@ -19,7 +19,8 @@ from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
 from rtbf.store.events import ticket_trail
 from rtbf.store.tables import EventRow, StageRecordRow
-from rtbf.store.tickets import find_ticket, open_identifiers
+from rtbf.store.identifiers import open_identifiers
+from rtbf.store.tickets import find_ticket
 from rtbf.ticket.intake import read_submission
 from tests import builders
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from rtbf.api.auth import Actor, Opened
 from rtbf.api.problems import PROBLEM_JSON, NotAcceptable
 from rtbf.errors import ArtefactMismatch, UnknownName
-from rtbf.pipeline import submit_ticket
+from rtbf.pipeline.intake import submit_ticket
 from rtbf.report.record import Report
 from rtbf.ticket.intake import SubmissionShape, read_submission
 from rtbf.ticket.record import IdentifierKind

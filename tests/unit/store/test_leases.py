@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rtbf.errors import TicketBusy, UnknownName
-from rtbf.pipeline import close_ticket, record_identity, submit_ticket
-from rtbf.store.tickets import claim_lease, release_lease, this_process, tickets_ready_for_work
+from rtbf.pipeline.closing import close_ticket
+from rtbf.pipeline.identity import record_identity
+from rtbf.pipeline.intake import submit_ticket
+from rtbf.store.leases import claim_lease, release_lease, this_process, tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
 
 if TYPE_CHECKING:

@@ -11,8 +11,10 @@ import structlog
 
 from rtbf.errors import DiskFull, IllegalMove, LedgerBroken, RTBFError, TicketBusy
 from rtbf.logs import configure_logs
-from rtbf.pipeline import close_ticket, note_error, submit_ticket
-from rtbf.store.tickets import tickets_ready_for_work
+from rtbf.pipeline.closing import close_ticket
+from rtbf.pipeline.intake import submit_ticket
+from rtbf.pipeline.work import note_error
+from rtbf.store.leases import tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import ticket_events, view_ticket
 from workers.backoff import BackOff

@@ -1,0 +1,229 @@
+"""Gather from the store what one report is made of; residuals that follow from the plan are opened on the way."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Literal
+
+from rtbf.clock import rfc3339
+from rtbf.errors import RecordBroken
+from rtbf.footprint.record import Footprint
+from rtbf.pipeline.clock import calendar_of, clock_of, events_of
+from rtbf.pipeline.residuals import open_residual
+from rtbf.plan.decisions import Decisions, count_decisions
+from rtbf.plan.holds import held_items
+from rtbf.plan.record import Plan
+from rtbf.report.lawful import (
+    ApprovalPart,
+    ClockEventPart,
+    ClockPart,
+    DecisionCount,
+    DecisionsPart,
+    HoldPart,
+    IdentityPart,
+    KeyPart,
+    NoticePart,
+    RecipientsPart,
+    Residual,
+    SignaturePart,
+    not_recorded,
+    standing_of,
+)
+from rtbf.report.residuals import derived_residuals, residual
+from rtbf.report.statement import Case
+from rtbf.store.actors import actor_id_for, actor_keys
+from rtbf.store.approvals import approvals_of
+from rtbf.store.events import ticket_leaves, ticket_trail
+from rtbf.store.holds import all_holds
+from rtbf.store.identity import identity_checks
+from rtbf.store.notices import is_delivered, notices_of
+from rtbf.store.recipients import duties_of
+from rtbf.store.records import latest_record, record_with_digest
+from rtbf.store.residuals import residuals_of
+from rtbf.store.tickets import find_ticket
+from rtbf.ticket.record import Ticket
+from rtbf.ticket_view import required
+from rtbf.unlearn.record import Unlearned
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from rtbf.installation import Installation
+    from rtbf.store.tables import TicketRow
+    from rtbf.verify.record import Verification
+
+_DAY_S = 86_400
+
+
+def case_of(installation: Installation, verification: Verification, actor: str) -> Case:
+    """Return everything the attempt's report is made from; the ledger's chain is checked on the way (LedgerBroken)."""
+    now = installation.clock()
+    ticket_id = verification.ticket_id
+    with installation.transaction() as session:
+        row = find_ticket(session, ticket_id)
+        ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
+        footprint, _ = required(latest_record(session, ticket_id, Footprint), "footprint", ticket_id)
+        plan, plan_digest = required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
+        unlearned, _ = required(latest_record(session, ticket_id, Unlearned), "unlearned model", ticket_id)
+        owner_id = actor_id_for(session, actor, now)
+        for kind, name in derived_residuals(plan, footprint):
+            open_residual(session, installation, ticket_id, kind, name, owner_id, now)
+        trail_events, trail_last = ticket_trail(session, ticket_id)
+        return Case(
+            report_id=f"rep_{secrets.token_hex(8)}",
+            issued_at=rfc3339(now),
+            ticket=ticket,
+            footprint=footprint,
+            plan=plan,
+            unlearned=unlearned,
+            verification=verification,
+            clock=_clock(session, ticket, now),
+            identity=_identity(session, ticket_id),
+            decisions=_decisions(session, plan),
+            holds=_holds(session, footprint, now),
+            approvals=_approvals(session, ticket_id, plan_digest),
+            unlearning_started_at=_started_at(session, ticket_id),
+            notices=_notices(session, ticket_id),
+            recipients=_recipients(session, ticket_id),
+            residuals=_residuals(session, ticket_id),
+            key=_key(installation, row),
+            trail_events=trail_events,
+            trail_last=trail_last,
+            log=installation.log,
+            software=(("rtbf", version("rtbf")),),
+        )
+
+
+def _clock(session: Session, ticket: Ticket, now: datetime) -> ClockPart:
+    calendar = calendar_of(ticket)
+    clock = clock_of(session, ticket.ticket_id, now)
+    deadline_on = clock.deadline.isoformat()
+    answered_on = None if clock.stopped_at is None else calendar.civil_date(clock.stopped_at).isoformat()
+    as_of_on = calendar.civil_date(now).isoformat()
+    return ClockPart(
+        regime=ticket.regime,
+        regime_digest=ticket.regime_digest,
+        time_zone=ticket.time_zone,
+        calendar=ticket.holidays or "weekends only",
+        calendar_digest=calendar.digest(clock.received_on.year, clock.deadline.year),
+        received_on=clock.received_on.isoformat(),
+        events=tuple(
+            ClockEventPart(on=calendar.civil_date(event.at).isoformat(), kind=event.kind, code=event.code)
+            for event in events_of(session, ticket.ticket_id)
+        ),
+        strict_deadline_on=clock.strict_deadline.isoformat(),
+        deadline_on=deadline_on,
+        answered_on=answered_on,
+        as_of_on=as_of_on,
+        standing=standing_of(deadline_on=deadline_on, answered_on=answered_on, as_of_on=as_of_on),
+        steps=clock.steps,
+    )
+
+
+def _identity(session: Session, ticket_id: str) -> tuple[IdentityPart, ...]:
+    return tuple(
+        IdentityPart(method=check.method, level=check.level or not_recorded(f"the check is {check.result}"), result=check.result)
+        for check in identity_checks(session, ticket_id)
+    )
+
+
+def _decisions(session: Session, plan: Plan) -> DecisionsPart:
+    decisions = record_with_digest(session, plan.ticket_id, Decisions, plan.decisions_digest)
+    if decisions is None:
+        raise RecordBroken(
+            found="a plan whose decisions are not stored", expected=plan.decisions_digest, remedy="restore the database from a backup"
+        )
+    counts: dict[tuple[str, str], int] = {}
+    for count in count_decisions(decisions):
+        place = (count.verdict, count.code or "no code")
+        counts[place] = counts.get(place, 0) + count.items
+    return DecisionsPart(
+        counts=tuple(DecisionCount(verdict=verdict, code=code, items=items) for (verdict, code), items in counts.items()),
+        deciders=tuple(sorted({decision.decided_by for decision in decisions.items})),
+        digest=plan.decisions_digest,
+    )
+
+
+def _holds(session: Session, footprint: Footprint, now: datetime) -> tuple[HoldPart, ...]:
+    touching = {hold.hold_id: hold for hold in held_items(footprint, all_holds(session), now).values()}
+    return tuple(
+        HoldPart(scope_kind=hold.scope_kind, ground=hold.ground, until=None if hold.until is None else rfc3339(hold.until))
+        for _, hold in sorted(touching.items())
+    )
+
+
+def _approvals(session: Session, ticket_id: str, plan_digest: str) -> tuple[ApprovalPart, ...]:
+    parts = []
+    for row in approvals_of(session, ticket_id, plan_digest):
+        spki = next((key.spki for key in actor_keys(session, row.actor_id) if key.key_id == row.key_id), None)
+        signature = None
+        if row.key_id is not None and row.envelope is not None and spki is not None:
+            signature = SignaturePart(key_id=row.key_id, spki=base64.standard_b64encode(spki).decode(), envelope=row.envelope.decode())
+        parts.append(
+            ApprovalPart(
+                actor_id=row.actor_id,
+                decision="approved" if row.is_approval else "rejected",
+                given_at=rfc3339(row.given_at),
+                expires_at=rfc3339(row.expires_at or row.given_at),
+                signature=signature,
+            )
+        )
+    return tuple(parts)
+
+
+def _started_at(session: Session, ticket_id: str) -> str:
+    """Return when this attempt's unlearning was started, by the ledger."""
+    started = [event for event in map(json.loads, ticket_leaves(session, ticket_id)) if event["type"] == "unlearning.started"]
+    if not started:
+        raise RecordBroken(
+            found="no event of the start of unlearning", expected="one for each attempt", remedy="see `rtbf log show TICKET`"
+        )
+    when: str = started[-1]["time"]
+    return when
+
+
+def _notices(session: Session, ticket_id: str) -> tuple[NoticePart, ...]:
+    return tuple(
+        NoticePart(kind=row.kind, locale=row.locale, template_digest=row.template_digest, sent_at=rfc3339(row.sent_at), channel=row.channel)
+        for row in notices_of(session, ticket_id)
+        if is_delivered(row) and row.sent_at is not None
+    )
+
+
+def _recipients(session: Session, ticket_id: str) -> RecipientsPart:
+    states = [duty.state for duty in duties_of(session, ticket_id)]
+    return RecipientsPart(
+        due=states.count("due"),
+        notified=states.count("told"),
+        acknowledged=states.count("acknowledged"),
+        disproportionate=states.count("waived"),
+    )
+
+
+def _residuals(session: Session, ticket_id: str) -> tuple[Residual, ...]:
+    return tuple(
+        residual(row.reason, row.name, row.owner_id, None if row.due_at is None else row.due_at.date())
+        for row in residuals_of(session, ticket_id)
+        if row.resolved_at is None
+    )
+
+
+def _key(installation: Installation, row: TicketRow) -> KeyPart:
+    policy = installation.policy
+    state: Literal["ticket open", "due", "destroyed"] = "ticket open"
+    on = None
+    if row.shredded_at is not None:
+        state, on = "destroyed", row.shredded_at
+    elif row.shred_due_at is not None:
+        state, on = "due", row.shred_due_at
+    return KeyPart(
+        state=state,
+        destruction_on=None if on is None else on.date().isoformat(),
+        appeal_window_days=policy.appeal_s // _DAY_S,
+        backup_bound_days=policy.key_epoch_days + policy.key_backup_days + installation.kek.destruction_waits_days,
+    )

@@ -1,0 +1,67 @@
+"""What remains after a ticket: opened with an owner and a date, resolved by a person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rtbf.errors import BadInput
+from rtbf.pipeline.moves import note, settle
+from rtbf.store.actors import actor_id_for, new_id
+from rtbf.store.law_tables import ResidualRow
+from rtbf.store.residuals import add_residual, find_residual, resolve_residual
+from rtbf.store.tickets import find_ticket
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from rtbf.installation import Installation
+
+
+def open_residual(
+    session: Session,
+    installation: Installation,
+    ticket_id: str,
+    reason: str,
+    name: str,
+    owner_id: str,
+    now: datetime,
+    *,
+    due_at: datetime | None = None,
+    needs_identifiers: bool = False,
+) -> None:
+    """Note that `name` remains because of `reason` (a code); without a date of its own it is due after the policy's days.
+
+    The same reason and name, still open, is one residual. `needs_identifiers`: the ticket's key must outlive it.
+    """
+    add_residual(
+        session,
+        ResidualRow(
+            id=new_id("res"), ticket_id=ticket_id, reason=reason, name=name, owner_id=owner_id,
+            due_at=due_at or now + timedelta(days=installation.policy.residual_days), needs_identifiers=needs_identifiers, opened_at=now,
+        ),
+    )  # fmt: skip
+
+
+def settle_residual(installation: Installation, residual_id: str, actor: str, *, owner: str | None, due_at: datetime | None) -> None:
+    """Resolve a residual, or, when an owner or a date is given, hand it over or move it. Raises UnknownName, BadInput."""
+    now = installation.clock()
+    if due_at is not None and due_at <= now:
+        raise BadInput(found="a date that is over", expected="a date to come", remedy="resolve the residual, or name a later date")
+    with installation.transaction() as session:
+        residual = find_residual(session, residual_id)
+        row = find_ticket(session, residual.ticket_id)
+        actor_id = actor_id_for(session, actor, now)
+        if owner is None and due_at is None:
+            resolve_residual(session, residual, actor_id, now)
+            event = "residual.resolved"
+        else:
+            residual.owner_id = residual.owner_id if owner is None else actor_id_for(session, owner, now)
+            residual.due_at = due_at or residual.due_at
+            session.flush()
+            event = "residual.changed"
+        data = {"residual": residual.id, "reason": residual.reason, "owner": residual.owner_id}
+        note(session, installation, row.id, event, actor_id, now, data)
+        settle(session, row, now)

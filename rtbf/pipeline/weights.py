@@ -1,0 +1,21 @@
+"""The candidate weights of a ticket's newest attempt: released, or rejected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rtbf.store import registry
+from rtbf.store.records import newest_record
+from rtbf.unlearn.record import Unlearned
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def set_candidate(session: Session, ticket_id: str, status: registry.ModelStatus) -> None:
+    """Give the newest attempt's candidate weights, if it made any, their new status."""
+    unlearned = newest_record(session, ticket_id, Unlearned)
+    if unlearned is None or unlearned.kind != "merged":
+        return
+    candidate = registry.model_with_digest(session, unlearned.artefact_digest)
+    registry.set_model_status(session, candidate.model.name, candidate.model.revision, status)

@@ -1,0 +1,97 @@
+"""What unlearning and verification leave behind, and where the verdict takes the ticket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rtbf.pipeline.closing import close_fulfilled
+from rtbf.pipeline.moves import move, note, settle
+from rtbf.pipeline.weights import set_candidate
+from rtbf.store import registry
+from rtbf.store.actors import actor_id_for
+from rtbf.store.records import newest_record, save_record
+from rtbf.store.tickets import find_ticket
+from rtbf.ticket.lifecycle import AWAITING_WORKER, CLOSED, ERROR, PLANNING, VERIFYING, WAITS_FOR_A_PERSON
+from rtbf.verify.record import Verification
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from rtbf.installation import Installation
+    from rtbf.lm.record import Model
+    from rtbf.report.record import Report
+    from rtbf.store.tables import TicketRow
+    from rtbf.unlearn.record import Unlearned
+
+
+def finish_unlearning(installation: Installation, unlearned: Unlearned, model: Model | None, location: str, actor: str) -> str:
+    """Store what unlearning produced, register the new weights as a candidate, and move on to verification."""
+    now = installation.clock()
+    with installation.transaction() as session:
+        row = find_ticket(session, unlearned.ticket_id)
+        digest = save_record(session, unlearned, unlearned.attempt, now)
+        if model is not None:
+            registry.save_model(session, model, location, "candidate", now)
+        data = {
+            "record": digest, "artefact": unlearned.artefact_digest, "steps": unlearned.steps, "kind": unlearned.kind,
+            "withheld": len(unlearned.withheld),
+        }  # fmt: skip
+        move(session, installation, row, VERIFYING, actor_id_for(session, actor, now), now, data=data)
+    return digest
+
+
+def finish_verification(installation: Installation, verification: Verification, report: Report, actor: str) -> None:
+    """Store verdict and report together, and move as the verdict says.
+
+    FAIL goes back to planning. PASS waits until the person was told, and then closes; INCONCLUSIVE waits for a decision.
+    """
+    now = installation.clock()
+    verdict = verification.verdict
+    with installation.transaction() as session:
+        row = find_ticket(session, verification.ticket_id)
+        actor_id = actor_id_for(session, actor, now)
+        digest = save_record(session, verification, verification.attempt, now)
+        report_digest = save_record(session, report, report.attempt, now)
+        data = {
+            "record": digest, "report": report_digest, "envelope": report.envelope_sha256,
+            "verdict": verdict.status, "class": verdict.class_awarded,
+        }  # fmt: skip
+        note(session, installation, row.id, "report.issued", actor_id, now, data)
+        if verdict.status == "FAIL":
+            set_candidate(session, row.id, "rejected")
+            move(session, installation, row, PLANNING, actor_id, now)
+            return
+        settle(session, row, now)
+        if row.reason == AWAITING_WORKER:
+            close_fulfilled(session, installation, row, actor_id, now)
+
+
+def is_measured(session: Session, row: TicketRow) -> bool:
+    """Return whether this attempt was measured already."""
+    found = newest_record(session, row.id, Verification)
+    return found is not None and found.attempt == row.attempt
+
+
+def note_error(installation: Installation, ticket_id: str, actor: str, code: str) -> None:
+    """Note that work on a ticket stopped with the error `code`; it then waits for a person, with reason `error`.
+
+    A ticket that is closed or already waits for a person is left as it is: whoever moved it meanwhile knows better.
+    """
+    now = installation.clock()
+    with installation.transaction() as session:
+        row = find_ticket(session, ticket_id)
+        if row.state == CLOSED or row.reason in WAITS_FOR_A_PERSON:
+            return
+        row.reason = ERROR
+        session.flush()
+        data = {"state": row.state, "error": code}
+        note(session, installation, row.id, "ticket.stopped", actor_id_for(session, actor, now), now, data)
+
+
+def clear_error(installation: Installation, ticket_id: str) -> None:
+    """Let a ticket that stopped with an error be worked on again, and look at what time may have changed."""
+    with installation.transaction() as session:
+        row = find_ticket(session, ticket_id)
+        if row.reason == ERROR:
+            row.reason = None
+        settle(session, row, installation.clock())
