@@ -9,20 +9,35 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from rtbf.clock import parse_rfc3339, rfc3339
+from rtbf.evidence.approval_statement import ApprovalClaim, sign_approval
 from rtbf.evidence.canonical import canonical_bytes, digest_of
 from rtbf.evidence.dsse import sign_envelope
-from rtbf.evidence.keys import key_id, trust_file
+from rtbf.evidence.keys import key_id, spki_text, trust_file, with_approver
 from rtbf.footprint.record import Footprint, Hit, LocatorUse, ModelReached, NotSearched, SearchedCorpus
 from rtbf.lm.digest import ArtefactFile, digest_of_files
 from rtbf.plan.decisions import NEEDS_REASONING, Decisions, ItemDecision
 from rtbf.plan.holds import Hold
 from rtbf.plan.items import footprint_items
 from rtbf.plan.record import Adapter, Control, ControlPlan, Cost, Plan, PlannedProbe, RecordSet, StopRule
+from rtbf.report.lawful import (
+    ApprovalPart,
+    ClockEventPart,
+    ClockPart,
+    DecisionCount,
+    DecisionsPart,
+    IdentityPart,
+    KeyPart,
+    NoticePart,
+    RecipientsPart,
+    SignaturePart,
+)
+from rtbf.report.residuals import derived_residuals, residual
 from rtbf.report.statement import Case, build_statement
 from rtbf.ticket.record import IdentifierMark, Ticket
 from rtbf.unlearn.record import CurvePoint, Unlearned
@@ -311,21 +326,89 @@ def verification(probes: tuple[ProbeResult, ...] | None = None, **changes: Any) 
     return replace(made, **changes)
 
 
-def case(probes: tuple[ProbeResult, ...] | None = None, **changes: Any) -> Case:
-    """Return everything that one report is made from; plan, unlearned and verification follow the probes."""
+def clock_part(**changes: Any) -> ClockPart:
+    """Return a clock that runs: received on 20 February 2026, due on 20 March, looked at on 2 March."""
+    made = ClockPart(
+        regime="eu-gdpr",
+        regime_digest=sha(1),
+        time_zone="UTC",
+        calendar="weekends only",
+        calendar_digest=sha(15),
+        received_on="2026-02-20",
+        events=(ClockEventPart(on="2026-02-20", kind="start", code=None),),
+        strict_deadline_on="2026-03-20",
+        deadline_on="2026-03-20",
+        steps=("received on Fri 20 Feb 2026; one month later is Fri 20 Mar 2026",),
+        answered_on=None,
+        as_of_on="2026-03-02",
+        standing="running",
+    )
+    return replace(made, **changes)
+
+
+def decisions_part(**changes: Any) -> DecisionsPart:
+    """Return what `decisions()` comes to: 20 records and one model, all decided by DECIDER to be erased."""
+    made = DecisionsPart(
+        counts=(DecisionCount(verdict="erase", code=GROUND, items=21),), deciders=(DECIDER,), digest=digest_of(decisions())
+    )
+    return replace(made, **changes)
+
+
+def approval(
+    plan_digest: str,
+    actor_id: str = APPROVER,
+    key: Ed25519PrivateKey | None = None,
+    given_at: str = "2026-03-01T08:15:00.000Z",
+    **changes: Any,
+) -> ApprovalPart:
+    """Return an approval valid for 14 days, signed when a key is given; `changes` come after the signature."""
+    expires_at = rfc3339(parse_rfc3339(given_at) + timedelta(days=14))
+    decision: Any = changes.get("decision", "approved")
+    signature = None
+    if key is not None:
+        claim = ApprovalClaim(
+            ticket_id=TICKET_ID,
+            plan_digest=plan_digest,
+            decision="approve" if decision == "approved" else "reject",
+            actor_id=actor_id,
+            given_at=given_at,
+            expires_at=expires_at,
+        )
+        public = key.public_key()
+        signature = SignaturePart(key_id=key_id(public), spki=spki_text(public), envelope=sign_approval(key, claim).decode())
+    made = ApprovalPart(actor_id=actor_id, decision="approved", given_at=given_at, expires_at=expires_at, signature=signature)
+    return replace(made, **changes)
+
+
+def case(probes: tuple[ProbeResult, ...] | None = None, plan_changes: dict[str, Any] | None = None, **changes: Any) -> Case:
+    """Return everything that one report is made from; plan, unlearned and verification follow the probes and `plan_changes`.
+
+    The plan is approved by APPROVER with the key of `approver_key()`, which `trust` names as an approver's.
+    """
     measured = passing_probes() if probes is None else probes
-    planned_case = plan(probes=tuple(planned(probe) for probe in measured))
-    made = unlearned(plan_digest=digest_of(planned_case))
+    planned_case = plan(probes=tuple(planned(probe) for probe in measured), **(plan_changes or {}))
+    plan_digest = digest_of(planned_case)
+    made = unlearned(plan_digest=plan_digest)
     found = Case(
         report_id="rep_01test",
         issued_at=ISSUED_AT,
         ticket=ticket(),
-        identity_methods=("email_code",),
+        clock=clock_part(),
+        identity=(IdentityPart(method="email_code", level="low", result="passed"),),
         footprint=footprint(),
+        decisions=decisions_part(),
+        holds=(),
         plan=planned_case,
-        approvals=((APPROVER, True, "2026-03-01T08:15:00.000Z"),),
+        approvals=(approval(plan_digest, key=approver_key()),),
+        unlearning_started_at="2026-03-01T09:00:00.000Z",
         unlearned=made,
-        verification=verification(measured, plan_digest=digest_of(planned_case), unlearned_digest=digest_of(made)),
+        verification=verification(measured, plan_digest=plan_digest, unlearned_digest=digest_of(made)),
+        residuals=tuple(residual(kind, name, DECIDER, date(2026, 4, 1)) for kind, name in derived_residuals(planned_case, footprint())),
+        recipients=RecipientsPart(due=0, notified=1, acknowledged=2, disproportionate=0),
+        notices=(
+            NoticePart(kind="acknowledgement", locale="en", template_digest=sha(16), sent_at="2026-02-20T10:00:00.000Z", channel="email"),
+        ),
+        key=KeyPart(state="ticket open", destruction_on=None, appeal_window_days=90, backup_bound_days=60),
         trail_events=7,
         trail_last="cd" * 32,
         log="rtbf/0123456789abcdef",
@@ -334,14 +417,19 @@ def case(probes: tuple[ProbeResult, ...] | None = None, **changes: Any) -> Case:
     return replace(found, **changes)
 
 
+def approver_key(seed: bytes = bytes(range(32, 64))) -> Ed25519PrivateKey:
+    """Return APPROVER's own key, or another made from another seed."""
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
 def signing_key(seed: bytes = KEY_SEED) -> Ed25519PrivateKey:
     """Return the report signer's key made from a fixed seed."""
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
 def trust(since: datetime, key: Ed25519PrivateKey | None = None, **changes: Any) -> bytes:
-    """Return a trust file for the key, with the fields of its one entry replaced by `changes`."""
-    made = trust_file((key or signing_key()).public_key(), since)
+    """Return a trust file for the key and APPROVER's, with the fields of the first entry replaced by `changes`."""
+    made = with_approver(trust_file((key or signing_key()).public_key(), since), approver_key().public_key(), since)
     made["keys"][0].update(changes)
     return canonical_bytes(made)
 

@@ -91,6 +91,17 @@ def require_own_signature(registered_keys: Collection[str], key_id: str | None) 
         )
 
 
+def require_registered_key(key_id: str | None, spki: bytes | None) -> bytes:
+    """Return the registered public half of the key that signs; raises SignatureRefused when the actor has no such living key."""
+    if spki is None:
+        raise SignatureRefused(
+            found=f"a signature by the key {str(key_id)[:80]}, which is not registered for this actor or was revoked",
+            expected="the actor's own registered key",
+            remedy="register it with `rtbf key actor NAME`, or sign with the one that is; see `rtbf key list`",
+        )
+    return spki
+
+
 def is_rejected(approvals: Sequence[ApprovalGiven]) -> bool:
     """Return whether anybody said no. One no voids the plan, whoever said it and whoever says yes later."""
     return any(not given.is_approval for given in approvals)

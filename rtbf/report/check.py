@@ -6,9 +6,11 @@
  3. Key        the stated time of issue lies in the key's window; a revoked key is refused, since no outside time-stamp
                could show that it signed before it was revoked.
  4. Content    the statement is RFC 8785 of itself and of the known shape; the verdict and its claim are recomputed from
-               the probe results; plan, approvals and limits agree (`consistency`).
- 5. Files      the artefact's files against the statement's subjects: names, digests, no extra file. Needs --artefact.
- 6. PDF        the printed view carries this very envelope. Needs --pdf. Its pages are not signed and not checked.
+               the probe results; plan, clock, dates and limits agree (`consistency`, `lawful_check`).
+ 5. Approvals  every signature, four eyes, quorum, validity and grace period (`approvals`). Not decided, and no fault, while
+               the trust file does not name the approvers' keys: then who approved is the operator's word.
+ 6. Files      the artefact's files against the statement's subjects: names, digests, no extra file. Needs --artefact.
+ 7. PDF        the printed view carries this very envelope. Needs --pdf. Its pages are not signed and not checked.
 Does not prove that the measurements were made honestly, nor when the report was made, nor that the log behind `trail`
 was not rewritten. Needs the standard library, cryptography and rfc8785 only; so argparse, not click.
 Exit codes: 0 good · 1 bad · 2 usage · 3 cannot be decided.
@@ -21,7 +23,6 @@ import hashlib
 import json
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,12 +34,16 @@ from rtbf.evidence.canonical import canonical_bytes
 from rtbf.evidence.dsse import PAYLOAD_TYPE, open_envelope, pae
 from rtbf.evidence.keys import REPORT_SIGNER
 from rtbf.files import sha256_file
+from rtbf.report.approvals import check_approvals, check_approvals_v1
 from rtbf.report.beside import carries, file_names
 from rtbf.report.consistency import require_consistent
+from rtbf.report.lawful_check import require_lawful
+from rtbf.report.outcome import EXIT_CODES, CheckOutcome, Step, outcome_as_json, outcome_as_text
 from rtbf.report.predicate import PREDICATE_TYPE, STATEMENT_TYPE, StatementBody
+from rtbf.report.predicate_v1 import PREDICATE_TYPE_V1, StatementBodyV1
 from rtbf.report.shape import read_shape
 from rtbf.report.strict_json import read_strict_json
-from rtbf.report.trust import MAX_TRUST_BYTES, TrustedKey, public_key, read_trust
+from rtbf.report.trust import MAX_TRUST_BYTES, Trust, TrustedKey, public_key, read_trust
 from rtbf.verify.verdict import RULE
 
 if TYPE_CHECKING:
@@ -48,36 +53,7 @@ MAX_ENVELOPE_BYTES = 16 << 20
 MAX_PDF_BYTES = 64 << 20
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
-EXIT_CODES = {"ok": 0, "bad": 1, "cannot decide": 3}
-
-FORM, SIGNATURE, KEY, CONTENT, FILES, PDF = STEPS = ("form", "signature", "key", "content", "files", "pdf")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """One numbered check. `detail` says what was seen; for a step that was not decided, why not."""
-
-    number: int
-    name: str
-    status: Literal["ok", "failed", "not decided"]
-    detail: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckOutcome:
-    """What the checker found. `verdict`, `award` (the class) and `claim` are filled only when steps 1 to 4 hold."""
-
-    status: Literal["ok", "bad", "cannot decide"]
-    steps: tuple[Step, ...]
-    envelope_sha256: str
-    signed_by: str | None
-    report_id: str | None
-    ticket_id: str | None
-    issued_at: str | None
-    verdict: str | None
-    award: str | None
-    claim: str | None
-    refusal: EvidenceRefused | None
+FORM, SIGNATURE, KEY, CONTENT, APPROVALS, FILES, PDF = STEPS = ("form", "signature", "key", "content", "approvals", "files", "pdf")
 
 
 class _CannotDecide(EvidenceRefused):
@@ -99,13 +75,14 @@ class _Check:
         self._artefact = artefact
         self._pdf = pdf
         self._opened: Any = None
+        self._trust_read: Trust | None = None
         self._key: TrustedKey | None = None
         self._statement: dict[str, Any] = {}
-        self._body: StatementBody | None = None
+        self._body: StatementBody | StatementBodyV1 | None = None
 
     def outcome(self) -> CheckOutcome:
         """Take the steps in order; after a refusal the rest is not decided."""
-        acts = (self._form, self._signature, self._key_window, self._content, self._files, self._pdf_view)
+        acts = (self._form, self._signature, self._key_window, self._content, self._approvals, self._files, self._pdf_view)
         steps: list[Step] = []
         refusal: EvidenceRefused | None = None
         for number, (name, act) in enumerate(zip(STEPS, acts, strict=True), start=1):
@@ -113,14 +90,13 @@ class _Check:
                 steps.append(Step(number=number, name=name, status="not decided", detail=f"step '{refusal.step}' did not hold"))
                 continue
             try:
-                detail = act()
+                is_decided, detail = act()
             except EvidenceRefused as refused:
                 refusal = refused
                 undecided = isinstance(refused, _CannotDecide)
                 steps.append(Step(number=number, name=name, status="not decided" if undecided else "failed", detail=str(refused)))
             else:
-                missing = f"not asked for: hand over --{'artefact FOLDER' if name == FILES else 'pdf FILE'}"
-                steps.append(Step(number=number, name=name, status="ok" if detail else "not decided", detail=detail or missing))
+                steps.append(Step(number=number, name=name, status="ok" if is_decided else "not decided", detail=detail))
         return self._summary(tuple(steps), refusal)
 
     def _summary(self, steps: tuple[Step, ...], refusal: EvidenceRefused | None) -> CheckOutcome:
@@ -144,7 +120,7 @@ class _Check:
         )
 
     # 1. Form.
-    def _form(self) -> str:
+    def _form(self) -> tuple[bool, str]:
         try:
             if self._envelope.startswith(b"%PDF-"):
                 raise ValueError("a PDF: check report.dsse.json, which it carries, and hand the PDF over with --pdf")
@@ -154,10 +130,10 @@ class _Check:
                 raise ValueError("an envelope that is not in canonical form: it was reformatted after it was issued")
         except ValueError as refused:
             raise _refused(FORM, str(refused), "a DSSE envelope as rtbf issues it") from None
-        return f"strict JSON, {len(self._envelope)} bytes"
+        return True, f"strict JSON, {len(self._envelope)} bytes"
 
     # 2. Signature, then types, from the verified bytes only.
-    def _signature(self) -> str:
+    def _signature(self) -> tuple[bool, str]:
         try:
             trust = read_trust(self._trust)
         except ValueError as refused:
@@ -179,9 +155,9 @@ class _Check:
             key.verify(signature, pae(self._opened.payload_type, self._opened.payload))
         except InvalidSignature:
             raise _refused(SIGNATURE, "a signature that does not fit these bytes", "the bytes that were signed") from None
-        self._key = entry
+        self._trust_read, self._key = trust, entry
         self._read_types()
-        return f"Ed25519 by {entry.id}"
+        return True, f"Ed25519 by {entry.id}"
 
     def _read_types(self) -> None:
         if self._opened.payload_type != PAYLOAD_TYPE:
@@ -192,12 +168,13 @@ class _Check:
             raise _refused(SIGNATURE, f"a signed payload that is {refused}", "strict JSON") from None
         if not isinstance(statement, dict):
             raise _refused(SIGNATURE, "a signed payload that is no object", "an in-toto statement")
-        if statement.get("_type") != STATEMENT_TYPE or statement.get("predicateType") != PREDICATE_TYPE:
-            raise _undecided(SIGNATURE, "a statement of a type or version unknown here", f"{STATEMENT_TYPE} with {PREDICATE_TYPE}")
+        known = (PREDICATE_TYPE, PREDICATE_TYPE_V1)
+        if statement.get("_type") != STATEMENT_TYPE or statement.get("predicateType") not in known:
+            raise _undecided(SIGNATURE, "a statement of a type or version unknown here", f"{STATEMENT_TYPE} with {' or '.join(known)}")
         self._statement = statement
 
     # 3. Key window and revocation.
-    def _key_window(self) -> str:
+    def _key_window(self) -> tuple[bool, str]:
         entry = self._key
         predicate = self._statement.get("predicate")
         report = predicate.get("report") if isinstance(predicate, dict) else None
@@ -214,28 +191,48 @@ class _Check:
         if issued_at < parse_rfc3339(entry.not_before) or is_too_late:
             window = f"{entry.not_before} to {entry.not_after or 'open'}"
             raise _refused(KEY, f"a report issued at {issued}, outside its key's window", window)
-        return f"issued {issued} by the signer's own clock, inside the key's window"
+        return True, f"issued {issued} by the signer's own clock, inside the key's window"
 
     # 4. Content: canonical, of the known shape, and in agreement with itself.
-    def _content(self) -> str:
+    def _content(self) -> tuple[bool, str]:
         statement = self._statement
         if canonical_bytes(statement) != self._opened.payload:
             raise _refused(CONTENT, "a statement that is not in canonical form", "RFC 8785 bytes")
         try:
             named = {name: value for name, value in statement.items() if name not in {"_type", "predicateType"}}
-            body = read_shape(StatementBody, named)
+            body: StatementBody | StatementBodyV1
+            if statement["predicateType"] == PREDICATE_TYPE_V1:
+                body = read_shape(StatementBodyV1, named)
+            else:
+                body = read_shape(StatementBody, named)
+                require_lawful(body.predicate)
             if body.predicate.verdict.rule != RULE:
                 raise _undecided(CONTENT, "a verdict by a rule unknown here", RULE)
             require_consistent(body)
         except ValueError as refused:
             raise _refused(CONTENT, str(refused), "a statement that agrees with itself") from None
         self._body = body
-        return "verdict and claim recomputed from the probe results: they agree"
+        return True, "verdict and claim recomputed from the probe results: they agree"
 
-    # 5. Files of the artefact.
-    def _files(self) -> str | None:
+    # 5. Approvals.
+    def _approvals(self) -> tuple[bool, str]:
+        assert self._body is not None
+        assert self._trust_read is not None
+        try:
+            if isinstance(self._body, StatementBodyV1):
+                seen = check_approvals_v1(self._body.predicate)
+            else:
+                seen = check_approvals(self._body.predicate, self._trust_read)
+        except ValueError as refused:
+            raise _refused(
+                APPROVALS, str(refused), "approvals of this very plan by enough other people, before it was carried out"
+            ) from None
+        return seen.is_proven, seen.detail
+
+    # 6. Files of the artefact.
+    def _files(self) -> tuple[bool, str]:
         if self._artefact is None or self._body is None:
-            return None
+            return False, "not asked for: hand over --artefact FOLDER"
         expected = {subject.name: subject.digest.sha256 for subject in self._body.subject}
         try:
             found = file_names(self._artefact)
@@ -247,17 +244,17 @@ class _Check:
             raise _undecided(FILES, f"an artefact that cannot be read ({type(failed).__name__})", "a readable folder") from None
         if changed:
             raise _refused(FILES, f"{len(changed)} file(s) of other content, first '{changed[0]}'", "the digests of the statement")
-        return f"{len(expected)} file(s) with the stated digests, none extra"
+        return True, f"{len(expected)} file(s) with the stated digests, none extra"
 
-    # 6. The printed view.
-    def _pdf_view(self) -> str | None:
+    # 7. The printed view.
+    def _pdf_view(self) -> tuple[bool, str]:
         if self._pdf is None:
-            return None
+            return False, "not asked for: hand over --pdf FILE"
         if len(self._pdf) > MAX_PDF_BYTES:
             raise _refused(PDF, f"a PDF larger than {MAX_PDF_BYTES} bytes", "the report's own PDF")
         if not carries(self._pdf, self._envelope):
             raise _refused(PDF, "a PDF that does not carry this envelope", "the PDF that was issued with it")
-        return "the PDF carries this envelope; its pages are a view and are not signed"
+        return True, "the PDF carries this envelope; its pages are a view and are not signed"
 
 
 def _refused(step: str, found: str, expected: str) -> EvidenceRefused:
@@ -289,7 +286,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cannot decide: {failed.filename} cannot be read ({type(failed).__name__})", file=sys.stderr)
         return EXIT_CODES["cannot decide"]
     outcome = check_report(envelope, trust, artefact=asked.artefact, pdf=pdf)
-    print(json.dumps(_as_json(outcome), ensure_ascii=True, indent=2) if asked.json else _as_text(outcome))
+    print(json.dumps(outcome_as_json(outcome), ensure_ascii=True, indent=2) if asked.json else outcome_as_text(outcome))
     return EXIT_CODES[outcome.status]
 
 
@@ -297,26 +294,6 @@ def _read(path: Path, max_bytes: int) -> bytes:
     """Return the file's bytes, at most one more than the limit: enough to be refused as too large."""
     with path.open("rb") as file:
         return file.read(max_bytes + 1)
-
-
-def _as_json(outcome: CheckOutcome) -> dict[str, Any]:
-    steps = [{"number": step.number, "name": step.name, "status": step.status, "detail": step.detail} for step in outcome.steps]
-    return {
-        "status": outcome.status, "steps": steps, "envelope_sha256": outcome.envelope_sha256, "signed_by": outcome.signed_by,
-        "report_id": outcome.report_id, "ticket_id": outcome.ticket_id, "issued_at": outcome.issued_at,
-        "verdict": outcome.verdict, "class": outcome.award, "claim": outcome.claim,
-    }  # fmt: skip
-
-
-def _as_text(outcome: CheckOutcome) -> str:
-    lines = [f"{step.number} {step.name:<10} {step.status:<12} {step.detail}" for step in outcome.steps]
-    lines += ["", f"envelope   sha256:{outcome.envelope_sha256}"]
-    if outcome.verdict is not None:
-        lines += [f"report     {outcome.report_id} on ticket {outcome.ticket_id}, issued {outcome.issued_at}"]
-        lines += [f"verdict    {outcome.verdict}", f"class      {outcome.award}", f"claim      {outcome.claim}"]
-    lines += [f"result     {outcome.status}"]
-    # What is printed came from outside: no control character reaches the terminal.
-    return "\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in lines)
 
 
 if __name__ == "__main__":

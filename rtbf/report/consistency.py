@@ -1,7 +1,8 @@
-"""What a signed statement must say of itself: verdict recomputed, plan kept, four eyes, limits stated.
+"""What a signed statement must say of itself: verdict recomputed, plan kept, limits stated. For both versions of it.
 
-Standard library and rtbf's pure modules only; the offline checker's fourth step. A signer who lies about the verdict
-while the numbers say otherwise is noticed here; a signer who invents the numbers is not. Faults are ValueErrors.
+Approvals are a step of their own (`approvals`), the rest of the lawful parts are in `lawful_check`. Standard library and
+rtbf's pure modules only; the offline checker's fourth step. A signer who lies about the verdict while the numbers say
+otherwise is noticed here; a signer who invents the numbers is not. Faults are ValueErrors.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rtbf.verify.verdict import judge
 
 if TYPE_CHECKING:
     from rtbf.report.predicate import Predicate, StatementBody, Subject
+    from rtbf.report.predicate_v1 import PredicateV1, StatementBodyV1
     from rtbf.verify.record import Interval, ProbeResult
 
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
@@ -24,19 +26,18 @@ _PROBABILITY = re.compile(r"(0|1|0\.[0-9]{1,30}|1\.0{1,30}|[0-9](\.[0-9]{1,30})?
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def require_consistent(body: StatementBody) -> None:
-    """Return when the statement agrees with itself; raises ValueError with the first point where it does not."""
+def require_consistent(body: StatementBody | StatementBodyV1) -> None:
+    """Return when the statement, of either version, agrees with itself; raises ValueError with the first point where it does not."""
     predicate = body.predicate
     _require_subjects(body.subject, predicate)
     for probe in predicate.probes:
         _require_numbers(probe)
     _require_plan_kept(predicate)
-    _require_four_eyes(predicate)
     _require_limits(predicate)
     _require_verdict(predicate)
 
 
-def _require_subjects(subjects: tuple[Subject, ...], predicate: Predicate) -> None:
+def _require_subjects(subjects: tuple[Subject, ...], predicate: Predicate | PredicateV1) -> None:
     names = [subject.name for subject in subjects]
     if not names or len(set(names)) != len(names) or not all(_is_plain_name(name) for name in names):
         raise ValueError("the list of artefact files is empty, repeats a name or leaves its folder")
@@ -75,7 +76,7 @@ def _require_numbers(probe: ProbeResult) -> None:
         raise ValueError(f"probe {probe.probe_id[:20]!r} counts less than nothing")
 
 
-def _require_plan_kept(predicate: Predicate) -> None:
+def _require_plan_kept(predicate: Predicate | PredicateV1) -> None:
     """Thresholds were fixed before measuring: what was planned was measured, with the margin that was planned."""
     planned = sorted(
         (p.probe_id, p.name, p.family, p.unit, p.direction, p.margin, p.margin_origin, p.code_digest) for p in predicate.plan.probes
@@ -87,13 +88,7 @@ def _require_plan_kept(predicate: Predicate) -> None:
         raise ValueError("the measured probes or their margins are not the planned ones")
 
 
-def _require_four_eyes(predicate: Predicate) -> None:
-    involved = {predicate.ticket.submitted_by, predicate.plan.planned_by}
-    if not any(given.decision == "approved" and given.actor_id not in involved for given in predicate.approvals):
-        raise ValueError("no approval of the plan by somebody who neither submitted the ticket nor made the plan")
-
-
-def _require_limits(predicate: Predicate) -> None:
+def _require_limits(predicate: Predicate | PredicateV1) -> None:
     if not set(ALWAYS_STATED) <= set(predicate.limitations) or not predicate.declarations:
         raise ValueError("limits that every report states are missing")
     measured = {probe.probe_id for probe in predicate.probes}
@@ -103,7 +98,7 @@ def _require_limits(predicate: Predicate) -> None:
         raise ValueError("no residuals are stated, though the weights before unlearning always are one")
 
 
-def _require_verdict(predicate: Predicate) -> None:
+def _require_verdict(predicate: Predicate | PredicateV1) -> None:
     stated = predicate.verdict
     if stated.class_requested != predicate.plan.class_requested:
         raise ValueError("the verdict is on another class than the plan asked for")

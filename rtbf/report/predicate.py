@@ -1,7 +1,8 @@
 """The shape of the signed statement: one definition that the builder fills and the offline checker reads back.
 
-An in-toto Statement v1 whose predicate follows PROTOCOL §4 as far as the records go. Counts instead of record ids,
-commitments instead of identifiers: no personal data. Every number is an integer or decimal text, never a float.
+An in-toto Statement v1 with the second version of our predicate (`predicate_v1` keeps the first), which follows PROTOCOL §4
+as far as the records go. Counts instead of record ids, commitments instead of identifiers: no personal data. Every number
+is an integer or decimal text, never a float.
 """
 
 from __future__ import annotations
@@ -11,12 +12,24 @@ from typing import Literal
 
 from rtbf.footprint.record import LocatorUse, ModelReached, NotSearched, SearchedCorpus
 from rtbf.plan.record import Adapter, ControlPlan, Cost, PlannedProbe, StopRule
+from rtbf.report.lawful import (
+    ApprovalPart,
+    ClockPart,
+    DecisionsPart,
+    HoldPart,
+    IdentityPart,
+    KeyPart,
+    NoticePart,
+    QuorumPart,
+    RecipientsPart,
+    Residual,
+)
 from rtbf.ticket.record import IdentifierMark
 from rtbf.unlearn.record import CurvePoint
 from rtbf.verify.record import Arm, ProbeResult, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v1"
+PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v2"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,10 +63,12 @@ class TicketPart:
     ticket_id: str
     regime: str
     channel: str
+    requester_role: str
+    grounds: tuple[str, ...]
     received_at: str
     submitted_by: str
     identifiers: tuple[IdentifierMark, ...]
-    identity_methods: tuple[str, ...]
+    identity: tuple[IdentityPart, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +98,9 @@ class PlanPart:
     """What was decided before anything ran."""
 
     planned_by: str
+    decisions_digest: str
+    held_items: int
+    """Items that were to be erased and that a hold kept out of this plan."""
     model: str
     model_digest: str
     left_out_models: tuple[str, ...]
@@ -102,15 +120,10 @@ class PlanPart:
     class_cap: str
     cap_reason: str
     cost: Cost
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ApprovalPart:
-    """One decision on this plan by an opaque actor id."""
-
-    actor_id: str
-    decision: Literal["approved", "rejected"]
-    given_at: str
+    quorum: int
+    quorum_reason: str
+    grace_s: int
+    approval_valid_s: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +133,8 @@ class UnlearnedPart:
     kind: Literal["unchanged", "merged", "adapter"]
     artefact_digest: str
     base_digest: str
+    withheld_records: int
+    """Records of the approved plan that were kept after all: a hold or a decision came after the approval."""
     steps: int
     stop_reason: str
     curve: tuple[CurvePoint, ...]
@@ -136,15 +151,6 @@ class MeasuredPart:
     repeat_delta_nats: str | None
     item_log_digest: str
     tokens_used: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Residual:
-    """Something that this report does not settle and a person still has to."""
-
-    kind: Literal["model", "weights", "records", "copies"]
-    name: str
-    detail: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,11 +180,15 @@ class Predicate:
 
     report: ReportPart
     ticket: TicketPart
+    clock: ClockPart
     footprint: FootprintPart
+    decisions: DecisionsPart
+    holds: tuple[HoldPart, ...]
     lineage: tuple[str, ...]
     """Weights from the model that was asked about to the one that came out, by digest."""
     plan: PlanPart
     approvals: tuple[ApprovalPart, ...]
+    quorum: QuorumPart
     unlearned: UnlearnedPart
     measured: MeasuredPart
     probes: tuple[ProbeResult, ...]
@@ -187,6 +197,9 @@ class Predicate:
     limitations: tuple[str, ...]
     not_tested: tuple[str, ...]
     residuals: tuple[Residual, ...]
+    recipients: RecipientsPart
+    notices: tuple[NoticePart, ...]
+    key: KeyPart
     lapses_when: str
     trail: TrailPart
     declarations: tuple[str, ...]

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from rtbf.clock import rfc3339
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import canonical_bytes, digest_of
+from rtbf.plan.approval import quorum_met_at
+from rtbf.report.approvals import as_given
+from rtbf.report.declarations import SELF_ATTESTED, actors_declared
+from rtbf.report.lawful import QuorumPart
 from rtbf.report.predicate import (
     PREDICATE_TYPE,
     STATEMENT_TYPE,
-    ApprovalPart,
     FootprintPart,
     MeasuredPart,
     PlanPart,
     Predicate,
     RecordDigests,
     ReportPart,
-    Residual,
     SetPart,
     Sha256,
     StatementBody,
@@ -32,43 +36,57 @@ from rtbf.report.predicate import (
     TrailPart,
     UnlearnedPart,
 )
+from rtbf.report.residuals import derived_residuals
 from rtbf.report.words import PROBES
 from rtbf.verify.claim import ALWAYS_STATED
 
 if TYPE_CHECKING:
     from rtbf.footprint.record import Footprint
     from rtbf.plan.record import Plan, RecordSet
+    from rtbf.report.lawful import (
+        ApprovalPart,
+        ClockPart,
+        DecisionsPart,
+        HoldPart,
+        IdentityPart,
+        KeyPart,
+        NoticePart,
+        RecipientsPart,
+        Residual,
+    )
     from rtbf.ticket.record import Ticket
     from rtbf.unlearn.record import Unlearned
     from rtbf.verify.record import Verification
 
-SELF_ATTESTED = (
-    "Self-attested: no outside witness or time-stamp confirms the ledger or the times in this report; they are the word of "
-    "the operator whose key signed it."
-)
-ACTORS_DECLARED = (
-    "Actors are self-declared: actor ids stand for the names that people gave when they used the program; approvals "
-    "are not signed with keys of their own."
-)
 LAPSES_WHEN = "This report lapses with any new fine-tune, quantisation or adapter of the artefact, and with any change to its files."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """Everything that one report is made from. Times are RFC 3339; `approvals` holds (actor id, is approval, given at).
+    """Everything that one report is made from. Times are RFC 3339 in UTC with milliseconds.
 
+    `approvals` are all decisions on this plan's digest; `unlearning_started_at` is the move into `unlearning` that used them.
+    `residuals` holds at least what `derived_residuals` names.
     `trail_events` and `trail_last` are what `ledger.verify_chain` returned for the ticket's events before this report.
     """
 
     report_id: str
     issued_at: str
     ticket: Ticket
-    identity_methods: tuple[str, ...]
+    clock: ClockPart
+    identity: tuple[IdentityPart, ...]
     footprint: Footprint
+    decisions: DecisionsPart
+    holds: tuple[HoldPart, ...]
     plan: Plan
-    approvals: tuple[tuple[str, bool, str], ...]
+    approvals: tuple[ApprovalPart, ...]
+    unlearning_started_at: str
     unlearned: Unlearned
     verification: Verification
+    residuals: tuple[Residual, ...]
+    recipients: RecipientsPart
+    notices: tuple[NoticePart, ...]
+    key: KeyPart
     trail_events: int
     trail_last: str
     log: str
@@ -96,6 +114,21 @@ def _require_one_case(case: Case) -> None:
             expected="the records of one attempt, each made from the one before",
             remedy="run the ticket again from its plan",
         )
+    named = (case.ticket.regime, case.ticket.regime_digest, case.ticket.time_zone)
+    if (case.clock.regime, case.clock.regime_digest, case.clock.time_zone) != named or case.decisions.digest != case.plan.decisions_digest:
+        raise RecordBroken(
+            found="a clock of another regime, or decisions that are not the plan's",
+            expected="the ticket's own clock and the decisions that the plan carries out",
+            remedy="report this fault with the ticket's id",
+        )
+    stated = {(entry.kind, entry.name) for entry in case.residuals}
+    missing = [kind for kind, name in derived_residuals(case.plan, case.footprint) if (kind, name) not in stated]
+    if missing:
+        raise RecordBroken(
+            found=f"{len(missing)} residual(s) that nobody opened: {', '.join(dict.fromkeys(missing))}",
+            expected="every residual that follows from plan and footprint, with owner and date",
+            remedy="report this fault with the ticket's id",
+        )
 
 
 def _predicate(case: Case) -> Predicate:
@@ -107,11 +140,14 @@ def _predicate(case: Case) -> Predicate:
             ticket_id=case.ticket.ticket_id,
             regime=case.ticket.regime,
             channel=case.ticket.channel,
+            requester_role=case.ticket.requester_role,
+            grounds=case.ticket.grounds,
             received_at=case.ticket.received_at,
             submitted_by=case.ticket.submitted_by,
             identifiers=case.ticket.identifiers,
-            identity_methods=case.identity_methods,
+            identity=case.identity,
         ),
+        clock=case.clock,
         footprint=FootprintPart(
             revision=case.footprint.revision,
             locators=case.footprint.locators,
@@ -120,16 +156,17 @@ def _predicate(case: Case) -> Predicate:
             records_found=len(case.footprint.hits),
             models=case.footprint.models,
         ),
+        decisions=case.decisions,
+        holds=case.holds,
         lineage=tuple(dict.fromkeys((case.plan.model_digest, unlearned.base_digest, unlearned.artefact_digest))),
         plan=_plan_part(case.plan),
-        approvals=tuple(
-            ApprovalPart(actor_id=actor_id, decision="approved" if is_approval else "rejected", given_at=given_at)
-            for actor_id, is_approval, given_at in case.approvals
-        ),
+        approvals=case.approvals,
+        quorum=_quorum_part(case),
         unlearned=UnlearnedPart(
             kind=unlearned.kind,
             artefact_digest=unlearned.artefact_digest,
             base_digest=unlearned.base_digest,
+            withheld_records=len(unlearned.withheld),
             steps=unlearned.steps,
             stop_reason=unlearned.stop_reason,
             curve=unlearned.curve,
@@ -147,10 +184,13 @@ def _predicate(case: Case) -> Predicate:
         verdict=verification.verdict,
         limitations=tuple(dict.fromkeys((*verification.limitations, *ALWAYS_STATED))),
         not_tested=tuple(probe_id for probe_id in PROBES if probe_id not in measured_ids),
-        residuals=_residuals(case),
+        residuals=case.residuals,
+        recipients=case.recipients,
+        notices=case.notices,
+        key=case.key,
         lapses_when=LAPSES_WHEN,
         trail=TrailPart(log=case.log, events=case.trail_events, last_hash=case.trail_last, attestation="self-attested"),
-        declarations=(SELF_ATTESTED, ACTORS_DECLARED),
+        declarations=(SELF_ATTESTED, actors_declared(case.approvals)),
         records=RecordDigests(
             ticket=digest_of(case.ticket),
             footprint=digest_of(case.footprint),
@@ -162,9 +202,32 @@ def _predicate(case: Case) -> Predicate:
     )
 
 
+def _quorum_part(case: Case) -> QuorumPart:
+    """Return when the quorum was complete; raises RecordBroken when it was not before unlearning began."""
+    digest = digest_of(case.plan)
+    # RFC 3339 texts of one form order like their instants.
+    before_start = [as_given(part, digest) for part in case.approvals if part.given_at <= case.unlearning_started_at]
+    met_at = quorum_met_at(case.plan, before_start, digest)
+    if met_at is None:
+        raise RecordBroken(
+            found="unlearning that began without a full quorum of approvals",
+            expected=f"{case.plan.quorum} approval(s) of {digest}",
+            remedy="nothing was issued; report this fault with the ticket's id",
+        )
+    return QuorumPart(
+        needed=case.plan.quorum,
+        reason=case.plan.quorum_reason,
+        met_at=rfc3339(met_at),
+        grace_ends_at=rfc3339(met_at + timedelta(seconds=case.plan.grace_s)),
+        unlearning_started_at=case.unlearning_started_at,
+    )
+
+
 def _plan_part(plan: Plan) -> PlanPart:
     return PlanPart(
         planned_by=plan.planned_by,
+        decisions_digest=plan.decisions_digest,
+        held_items=len(plan.held),
         model=plan.model,
         model_digest=plan.model_digest,
         left_out_models=plan.left_out_models,
@@ -184,35 +247,12 @@ def _plan_part(plan: Plan) -> PlanPart:
         class_cap=plan.class_cap,
         cap_reason=plan.cap_reason,
         cost=plan.cost,
+        quorum=plan.quorum,
+        quorum_reason=plan.quorum_reason,
+        grace_s=plan.grace_s,
+        approval_valid_s=plan.approval_valid_s,
     )
 
 
 def _set_part(records: RecordSet) -> SetPart:
     return SetPart(corpus=records.corpus, version=records.version, records=len(records.record_ids), digest=records.digest)
-
-
-def _residuals(case: Case) -> tuple[Residual, ...]:
-    """Return what is left over after this attempt, so that nobody takes silence for absence."""
-    residuals = [
-        Residual(kind="model", name=name, detail="reached by the footprint and not changed by this plan")
-        for name in case.plan.left_out_models
-    ]
-    residuals.append(
-        Residual(
-            kind="weights",
-            name=case.plan.model,
-            detail="the weights before unlearning still hold what they held, until every copy of them is destroyed",
-        )
-    )
-    for searched in case.footprint.searched:
-        if searched.hits:
-            detail = f"{searched.hits} record(s) found; this report does not show their deletion at the source"
-            residuals.append(Residual(kind="records", name=f"{searched.corpus} {searched.version}", detail=detail))
-    residuals.append(
-        Residual(
-            kind="copies",
-            name="our own copies",
-            detail="index entries, score caches, sealed items and training checkpoints of this ticket remain until they are purged",
-        )
-    )
-    return tuple(residuals)
