@@ -21,6 +21,9 @@ from rtbf.cli.regime import rule_text
 from rtbf.config import Settings
 from rtbf.plan.card import connector_cards, locator_cards, method_cards, probe_cards
 from rtbf.ticket.codes import all_codes, codes_of
+from rtbf.ticket.guards import GUARDS
+from rtbf.ticket.identity import DOUBTS, METHOD_LEVELS
+from rtbf.ticket.lifecycle import MOVES, REASON_MEANINGS, REASONS
 from rtbf.ticket.regime import CODE_KINDS, load_regime, regime_names
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ def pages() -> dict[str, str]:
         "connectors.md": _connectors,
         "regimes.md": _regimes,
         "codes.md": _codes,
+        "lifecycle.md": _lifecycle,
         "errors.md": _errors,
         "settings.md": _settings,
     }
@@ -215,6 +219,47 @@ def _codes() -> Iterator[str]:
     yield from ("Lawful reasons to extend:", "")
     for name in regime_names():
         yield f"- {name}: {', '.join(f'`{code}`' for code in load_regime(name).extension_codes) or 'there is no extension'}"
+
+
+def _lifecycle() -> Iterator[str]:
+    yield from (
+        "# The life of a ticket",
+        "",
+        "Every lawful move with what must hold, from `rtbf/ticket/lifecycle.py`. A move that is not here cannot be made. Each move, its",
+        "ledger event and its outbox row are one transaction. `tests/unit/ticket/test_model.py` walks every reachable combination.",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        "    [*] --> received",
+    )
+    for source, target in dict.fromkeys((move.source, move.target) for move in MOVES):
+        outcomes = [move.outcome for move in MOVES if (move.source, move.target) == (source, target) and move.outcome]
+        label = f" : {', '.join(outcomes)}" if outcomes else ""
+        yield f"    {source} --> {target}{label}"
+    yield from ("```", "")
+    yield from _table(
+        ("from", "to", "ledger event", "what must hold"),
+        (
+            (
+                move.source,
+                f"{move.target}: {move.outcome}" if move.outcome else move.target,
+                f"`{move.event}`",
+                "; ".join(move.guards) or "–",
+            )
+            for move in MOVES
+        ),
+    )
+    yield from ("", "## What must hold", "", "What is refused, and what to do about it.", "")
+    yield from _table(
+        ("guard", "expected", "refused with", "what to do"),
+        ((guard.name, guard.expected, guard.found, guard.remedy) for guard in GUARDS.values()),
+    )
+    yield from ("", "## What a ticket waits for", "")
+    yield from _table(("reason", "who or what moves it on"), ((reason, REASON_MEANINGS[reason]) for reason in REASONS))
+    yield from ("", "## Who is asking", "", "A check is asked for because of a recorded doubt (GDPR Art. 12(6)); no document is kept.", "")
+    yield from _table(("method", "level it reaches"), ((method, level) for method, level in METHOD_LEVELS.items()))
+    yield ""
+    yield from _table(("doubt", "meaning"), DOUBTS.items())
 
 
 def _errors() -> Iterator[str]:

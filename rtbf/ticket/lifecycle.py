@@ -40,7 +40,18 @@ HOLD = "hold"
 GRACE_PERIOD = "grace_period"
 AWAITING_WORKER = "awaiting_worker"
 ERROR = "error"
-REASONS = (NEED_IDENTITY, NEED_DECISION, NEED_PLAN, NEED_APPROVAL, NEED_NOTICE, HOLD, GRACE_PERIOD, AWAITING_WORKER, ERROR)
+REASON_MEANINGS = {
+    NEED_IDENTITY: "the person shows who they are, or an officer records how that was checked",
+    NEED_DECISION: "an officer decides: about items found, about an empty footprint, or about a verdict that is no PASS",
+    NEED_PLAN: "an engineer makes another plan",
+    NEED_APPROVAL: "colleagues who did nothing else on the ticket approve the plan by its digest",
+    NEED_NOTICE: "the person is told; the letter closes the ticket",
+    HOLD: "a legal hold ends or is released",
+    GRACE_PERIOD: "time: unlearning starts when the plan's grace period is over",
+    AWAITING_WORKER: "a worker, or `rtbf run TICKET`",
+    ERROR: "an operator looks at the log and runs the ticket again",
+}
+REASONS = tuple(REASON_MEANINGS)
 
 WAITS_FOR_A_PERSON = frozenset({NEED_IDENTITY, NEED_DECISION, NEED_PLAN, NEED_APPROVAL, NEED_NOTICE, HOLD, ERROR})
 """A `grace_period` ends by itself; whoever looks at the ticket afterwards moves it on."""
