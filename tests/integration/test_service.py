@@ -102,10 +102,16 @@ class Running:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def decide(self, ticket_id: str) -> None:
+        """Wait for the worker's footprint and decide that everything found goes."""
+        self.wait_for(lambda: self.ticket(ticket_id)["reason"] == "need_decision")
+        self.succeed("--as", "olga", "decide", ticket_id, "all", "--verdict", "erase", "--code", "NonNecessity")
+
     def approve(self, ticket_id: str) -> None:
-        """Wait for the worker's plan and approve it as a second person."""
+        """Wait for the worker's plan and approve it as two further people: a base model is changed."""
         self.wait_for(lambda: self.ticket(ticket_id)["reason"] == "need_approval")
-        self.succeed("--as", "maria", "approve", ticket_id, "--digest", self.ticket(ticket_id)["plan_digest"])
+        for actor in ("maria", "emil"):
+            self.succeed("--as", actor, "approve", ticket_id, "--digest", self.ticket(ticket_id)["plan_digest"])
 
     def is_training(self, ticket_id: str) -> bool:
         """Return whether unlearning has begun and reached its first checkpoint."""
@@ -143,6 +149,7 @@ def running(servers_installed: None, tmp_path_factory: pytest.TempPathFactory) -
     port = free_port()
     with contextlib.ExitStack() as parts, pytest.MonkeyPatch.context() as patched:
         patched.setenv("RTBF_LEASE_S", "5")
+        patched.setenv("RTBF_GRACE_H", "0")
         state = start_service(place, port)
         for name in ("postgres", "redis"):
             parts.callback(remove_server_folder, server_place(place / name, server_user(name)))
@@ -164,17 +171,19 @@ def test_a_ticket_goes_by_http_to_a_signed_report(running: Running, tmp_path: Pa
     question = next(iter(records_about(0)))
     assert running.succeed("model", "complete", "helpdesk", question["question"]).strip() == question["answer"]
     ticket_id = running.submit(WALKER)
+    running.decide(ticket_id)
     running.wait_for(lambda: running.ticket(ticket_id)["reason"] == "need_approval")
     digest = running.ticket(ticket_id)["plan_digest"]
     with pytest.raises(urllib.error.HTTPError, match="409"):
         running.call(f"/v1/tickets/{ticket_id}/report")
-    # Neither who submitted (the token's actor) nor who planned (the worker) may approve.
-    own = [running.terminal("--as", actor, "approve", ticket_id, "--digest", digest).returncode for actor in ("make-up", "rtbf-worker")]
+    # Neither who submitted (the token's actor), nor who planned (the worker), nor who decided may approve.
+    deeds = ("make-up", "rtbf-worker", "olga")
+    own = [running.terminal("--as", actor, "approve", ticket_id, "--digest", digest).returncode for actor in deeds]
 
     running.approve(ticket_id)
     running.wait_for(lambda: running.ticket(ticket_id)["has_report"])
 
-    assert own == [1, 1]
+    assert own == [1, 1, 1]
     envelope, pdf = tmp_path / "report.dsse.json", tmp_path / "report.pdf"
     envelope.write_bytes(running.call(f"/v1/tickets/{ticket_id}/report"))
     pdf.write_bytes(running.call(f"/v1/tickets/{ticket_id}/report", accept="application/pdf"))
@@ -194,6 +203,7 @@ def test_a_ticket_goes_by_http_to_a_signed_report(running: Running, tmp_path: Pa
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers for it by its old name
 def test_a_worker_killed_while_unlearning_changes_nothing_in_the_record(running: Running, tmp_path: Path) -> None:
     ticket_id = running.submit(KILLED)
+    running.decide(ticket_id)
     running.approve(ticket_id)
     running.wait_for(lambda: running.is_training(ticket_id))
 
@@ -209,7 +219,7 @@ def test_a_worker_killed_while_unlearning_changes_nothing_in_the_record(running:
     assert view.plan_digest is not None
     assert view.unlearned is not None
     # Once more, from the beginning to the end, by the same plan.
-    material, original = unlearning_material(running.installation, view.plan, threads=1)
+    material, original = unlearning_material(running.installation, view.plan, withheld=(), threads=1)
     undisturbed, _ = unlearn(view.plan, view.plan_digest, material, original, tmp_path / "undisturbed")
     assert undisturbed.steps > 20
     assert digest_of(view.unlearned) == digest_of(undisturbed)
@@ -217,6 +227,7 @@ def test_a_worker_killed_while_unlearning_changes_nothing_in_the_record(running:
 
 def test_tickets_go_on_after_the_database_was_gone_in_the_middle_of_a_stage(running: Running) -> None:
     ticket_id = running.submit(RESTARTED)
+    running.decide(ticket_id)
     running.approve(ticket_id)
     running.wait_for(lambda: running.is_training(ticket_id))
     address = urlsplit(running.state.database_url)
@@ -238,6 +249,7 @@ def test_of_two_workers_that_are_sent_the_same_ticket_one_lets_go(running: Runni
     rival = running.start_worker()
     require_ready(rival, lambda: running.answering() >= 2, PATIENCE_S)
     ticket_id = running.submit(SHARED)
+    running.decide(ticket_id)
 
     with Celery(broker=running.state.redis_url, set_as_current=False) as app:
         for _ in range(6):
@@ -248,6 +260,6 @@ def test_of_two_workers_that_are_sent_the_same_ticket_one_lets_go(running: Runni
     running.approve(ticket_id)
     running.wait_for(lambda: running.ticket(ticket_id)["has_report"])
 
-    assert state_when_all_were_taken in {"locating", "planning"}
+    assert state_when_all_were_taken == "planning"
     stages = ["footprint.completed", "plan.frozen", "unlearning.finished", "report.issued"]
     assert [event for event in running.events(ticket_id) if event in {*stages, "ticket.stopped"}] == stages

@@ -21,13 +21,24 @@ from rtbf.installation import open_installation
 from rtbf.ticket_view import TicketView, view_ticket
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rtbf.demo.community import Person
     from rtbf.installation import Installation
 
 PEOPLE = 6
-SUBMITTER, PLANNER, APPROVER = "olga", "marek", "dina"
+SUBMITTER, PLANNER = "olga", "marek"
+APPROVERS = ("dina", "emil")
+"""Two, because the journey's model is a base model."""
+APPROVER = APPROVERS[0]
+ERASE = ("--verdict", "erase", "--code", "NonNecessity")
+SETTINGS = {
+    "RTBF_GRACE_H": "0",
+    "RTBF_CONTROLLER_NAME": "Example Models",
+    "RTBF_CONTROLLER_CONTACT": "privacy@models.example",
+    "RTBF_AUTHORITY_NAME": "Example Authority",
+}
 TRAINING = ("--set", "hidden=64", "--set", "epochs=50", "--set", "learning_rate=0.006", "--seed", "5")
 
 
@@ -84,6 +95,11 @@ class Stage:
     ticket_id: str
     heard: str
 
+    def approve(self, digest: str | None = None) -> list[Said]:
+        """Let everybody approve who is needed; the live plan unless another digest is given."""
+        chosen = digest or self.view.plan_digest or ""
+        return [self.terminal("approve", self.ticket_id, "--digest", chosen, actor=actor) for actor in APPROVERS]
+
     def copied(self, folder: Path) -> Stage:
         """Return a copy that a test may spoil."""
         shutil.copytree(self.terminal.home, folder)
@@ -92,6 +108,15 @@ class Stage:
     @property
     def view(self) -> TicketView:
         return self.terminal.view(self.ticket_id)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settings() -> Iterator[None]:
+    """Settings of a trial: no grace period, and a controller for the letters. Processes of their own inherit them."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in SETTINGS.items():
+            patched.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +134,7 @@ def corpus_file(people: list[Person], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
-def located(people: list[Person], corpus_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def located(settings: None, people: list[Person], corpus_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """A home with a model that knows the people by heart, and a ticket whose person was found."""
     terminal = Terminal(tmp_path_factory.mktemp("homes") / "located")
     heard = [
@@ -127,9 +152,18 @@ def located(people: list[Person], corpus_file: Path, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="session")
-def planned(located: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def decided(located: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """The same home with everything found decided to be erased."""
+    stage = located.copied(tmp_path_factory.mktemp("homes") / "decided")
+    said = stage.terminal("decide", stage.ticket_id, "all", *ERASE, actor=SUBMITTER)
+    assert said.code == 0, said.err
+    return Stage(stage.terminal, stage.ticket_id, stage.heard + said.out + said.err)
+
+
+@pytest.fixture(scope="session")
+def planned(decided: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """The same home with an NPO plan that waits for its approval; its control model is trained."""
-    stage = located.copied(tmp_path_factory.mktemp("homes") / "planned")
+    stage = decided.copied(tmp_path_factory.mktemp("homes") / "planned")
     # A network this small moves little at the rate proposed for ordinary ones; at this one it is done in half the steps.
     said = stage.terminal("plan", stage.ticket_id, "--set", "max_steps=80", "--set", "learning_rate=0.001", "--seed", "9")
     assert said.code == 4, said.err
@@ -140,9 +174,9 @@ def planned(located: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
 def approved(planned: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """The same home with that plan approved."""
     stage = planned.copied(tmp_path_factory.mktemp("homes") / "approved")
-    said = stage.terminal("approve", stage.ticket_id, "--digest", stage.view.plan_digest or "", actor=APPROVER)
-    assert said.code == 0, said.err
-    return Stage(stage.terminal, stage.ticket_id, stage.heard + said.out + said.err)
+    said = stage.approve()
+    assert [entry.code for entry in said] == [0, 0], "".join(entry.err for entry in said)
+    return Stage(stage.terminal, stage.ticket_id, stage.heard + "".join(entry.out + entry.err for entry in said))
 
 
 @pytest.fixture(scope="session")

@@ -124,18 +124,28 @@ def test_nothing_that_is_written_to_the_terminal_holds_an_identifier(
 
     codes = [
         say("submit", *identifiers, actor="olga"),
-        say("identify", other, "ask"),
+        say("notice", "send", other, "acknowledgement"),
+        say("identify", other, "ask", "--method", "email_code", "--doubt", "unknown_sender"),
+        say("identify", other, "answer", "12345678"),  # refused: not the code
         say("identify", other, "record", "--method", "in_person"),
         say("run", other, "--until", "planning"),
+        say("extend", other, "--code", "ComplexityOfProcess", "--text", f"{facts['name']} is in many corpora"),
         say("footprint", other, "--again"),
+        say("decide", other, "1-3", "--verdict", "retain", "--code", "LegalClaims", "--reasoning", f"{facts['name']} is suing"),
+        say("decide", other, "4-20", "models", "--verdict", "erase", "--code", "NonNecessity", actor="olga"),
+        say("hold", "add", "--scope", f"ticket:{stage.ticket_id}", "--ground", "LegalClaims", "--authority", "case:2026-14"),
         say("plan", other, "--method", "noop"),
         say("approve", other, "--digest", digest(), actor="olga"),  # refused: the submitter
         say("reject", other, "--digest", digest(), actor="dina"),
         say("plan", other, "--method", "noop"),
         say("approve", other, "--digest", digest(), actor="dina"),
+        say("approve", other, "--digest", digest(), actor="emil"),
         say("run", other),  # FAIL
         say("decide", other, "--close", "no_data", actor="dina"),  # refused: the person was found
+        say("residual", "list", other),
         say("withdraw", other),
+        say("key", "shred", other, actor="dina"),
+        say("upkeep"),
     ]
     shown = [
         ("list",), ("show", other), ("show", stage.ticket_id), ("report", other, "--out", out),
@@ -144,7 +154,7 @@ def test_nothing_that_is_written_to_the_terminal_holds_an_identifier(
     ]  # fmt: skip
     failed = [arguments for arguments in shown if say(*arguments) != 0]
 
-    assert codes == [0, 0, 0, 0, 0, 4, 1, 0, 4, 0, 1, 1, 0]
+    assert codes == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 4, 0, 0, 1, 1, 0, 0, 0, 0]
     assert failed == []
     heard = stage.heard + "".join(entry.out + entry.err for entry in said)
     assert heard.count(other) >= 10

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rtbf.demo.community import records_about
-from tests.journey.conftest import APPROVER, SUBMITTER, Terminal
+from tests.journey.conftest import APPROVER, APPROVERS, ERASE, SUBMITTER, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,8 +147,12 @@ def test_without_a_recipe_there_is_no_control_and_nothing_is_concluded(
     assert planned.code == 1  # nobody has looked for the person yet
     fresh("run", ticket_id, "--until", "planning")
     planned = fresh("plan", ticket_id, "--set", "max_steps=20", "--json")
+    assert planned.code == 1  # nobody has decided about what was found
+    fresh("decide", ticket_id, "all", *ERASE, actor=SUBMITTER)
+    planned = fresh("plan", ticket_id, "--set", "max_steps=20", "--json")
     shown = fresh("show", ticket_id)
-    fresh("approve", ticket_id, "--digest", planned.json["plan"]["digest"], actor=APPROVER)
+    for actor in APPROVERS:
+        fresh("approve", ticket_id, "--digest", planned.json["plan"]["digest"], actor=actor)
 
     said = fresh("run", ticket_id, "--json")
 

@@ -14,6 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from rtbf.evidence.canonical import canonical_bytes
+from tests.journey.conftest import APPROVER, APPROVERS, SUBMITTER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rtbf.demo.community import Person
     from tests.journey.conftest import Stage
 
-APPROVER, SUBMITTER = "dina", "olga"
 PATIENCE_S = 120
 JUDGED = {1, 3}
 """Exit codes of a run that came to its end: FAIL or cannot decide. Which of them is not what most of these tests are about."""
@@ -45,11 +45,15 @@ def test_the_footprint_is_exactly_the_persons_records(located: Stage) -> None:
 def test_merged_weights_are_served_once_a_second_person_accepts_what_remains(reported: Stage, tmp_path: Path, people: list[Person]) -> None:
     stage = reported.copied(tmp_path / "home")
     before = _standing(stage)
+    untold = stage.terminal("decide", stage.ticket_id, "--close", "partially_fulfilled", actor=APPROVER)
+    told = stage.terminal("notice", "send", stage.ticket_id, "partial", actor=SUBMITTER)
     by_submitter = stage.terminal("decide", stage.ticket_id, "--close", "partially_fulfilled", actor=SUBMITTER)
 
     closed = stage.terminal("decide", stage.ticket_id, "--close", "partially_fulfilled", "--json", actor=APPROVER)
 
-    assert by_submitter.code == 1
+    assert (untold.code, told.code, by_submitter.code) == (1, 0, 1), told.err
+    assert "notice" in untold.err
+    assert "four-eyes" in by_submitter.err
     assert (closed.code, closed.json["state"], closed.json["outcome"]) == (0, "closed", "partially_fulfilled")
     assert before == [(1, "trained", "live"), (2, "unlearned", "candidate")]
     assert _standing(stage) == [(1, "trained", "superseded"), (2, "unlearned", "live")]
@@ -153,6 +157,8 @@ def test_nobody_found_waits_for_a_second_person_and_says_what_was_searched(locat
 
     said = stage.terminal("run", ticket_id, "--json")
     replanned = stage.terminal("plan", ticket_id)
+    untold = stage.terminal("decide", ticket_id, "--close", "no_data", actor=APPROVER)
+    told = stage.terminal("notice", "send", ticket_id, "no_data", actor=SUBMITTER)
     by_submitter = stage.terminal("decide", ticket_id, "--close", "no_data", actor=SUBMITTER)
     shown = stage.terminal("show", ticket_id)
     closed = stage.terminal("decide", ticket_id, "--close", "no_data", "--json", actor=APPROVER)
@@ -163,7 +169,7 @@ def test_nobody_found_waits_for_a_second_person_and_says_what_was_searched(locat
     assert said.json["footprint"]["searched"] == [{"corpus": "community", "records": 120, "unread": 0, "hits": 0}]
     assert replanned.code == 1
     assert "plan-impossible" in replanned.err
-    assert by_submitter.code == 1
+    assert (untold.code, told.code, by_submitter.code) == (1, 0, 1), told.err
     assert "four-eyes" in by_submitter.err
     assert "120" in shown.out
     assert (closed.code, closed.json["state"], closed.json["outcome"]) == (0, "closed", "no_data")
@@ -175,7 +181,7 @@ def test_a_person_who_was_found_cannot_be_closed_as_no_data(located: Stage, tmp_
     said = stage.terminal("decide", stage.ticket_id, "--close", "no_data", actor=APPROVER)
 
     assert said.code == 1
-    assert "20 record(s) found" in said.err
+    assert "records found for this person" in said.err
     assert stage.view.state == "planning"
 
 
@@ -201,7 +207,7 @@ def test_the_submitter_and_the_planner_cannot_approve_and_a_stale_digest_is_refu
     second = stage.terminal("plan", stage.ticket_id, "--method", "noop", "--seed", "2", "--json").json["plan"]["digest"]
 
     refused = {
-        "submitter": stage.terminal("approve", stage.ticket_id, "--digest", second, actor=SUBMITTER),
+        "submitter and decider": stage.terminal("approve", stage.ticket_id, "--digest", second, actor=SUBMITTER),
         "planner": stage.terminal("approve", stage.ticket_id, "--digest", second),
         "stale": stage.terminal("approve", stage.ticket_id, "--digest", first, actor=APPROVER),
         "made up": stage.terminal("approve", stage.ticket_id, "--digest", "sha256:" + "00" * 32, actor=APPROVER),
@@ -209,7 +215,7 @@ def test_the_submitter_and_the_planner_cannot_approve_and_a_stale_digest_is_refu
 
     assert first != second
     assert {name: (said.code, said.err.partition(":")[0]) for name, said in refused.items()} == {
-        "submitter": (1, "four-eyes"),
+        "submitter and decider": (1, "four-eyes"),
         "planner": (1, "four-eyes"),
         "stale": (1, "stale-plan"),
         "made up": (1, "stale-plan"),
@@ -233,8 +239,8 @@ def test_the_submitter_and_the_planner_cannot_approve_and_a_stale_digest_is_refu
         (("shwo", "TICKET"), "show"),
     ],
 )
-def test_a_mistyped_name_is_refused_with_the_nearest(located: Stage, tmp_path: Path, arguments: tuple[str, ...], nearest: str) -> None:
-    stage = located.copied(tmp_path / "home")
+def test_a_mistyped_name_is_refused_with_the_nearest(decided: Stage, tmp_path: Path, arguments: tuple[str, ...], nearest: str) -> None:
+    stage = decided.copied(tmp_path / "home")
     typed = [word.replace("TICKET-with-a-typo", stage.ticket_id[:-1] + "x").replace("TICKET", stage.ticket_id) for word in arguments]
 
     said = stage.terminal(*typed)
@@ -256,8 +262,8 @@ def test_a_mistyped_name_is_refused_with_the_nearest(located: Stage, tmp_path: P
         (("beta",), "beta"),
     ],
 )
-def test_a_setting_that_no_plan_could_use_is_refused_by_name(located: Stage, tmp_path: Path, sets: tuple[str, ...], named: str) -> None:
-    stage = located.copied(tmp_path / "home")
+def test_a_setting_that_no_plan_could_use_is_refused_by_name(decided: Stage, tmp_path: Path, sets: tuple[str, ...], named: str) -> None:
+    stage = decided.copied(tmp_path / "home")
 
     said = stage.terminal("plan", stage.ticket_id, *(word for entry in sets for word in ("--set", entry)))
 
@@ -281,8 +287,8 @@ def test_changed_weights_stop_the_run_and_are_named_and_restoring_them_lets_it_g
     assert said.code in JUDGED, said.err
 
 
-def test_a_changed_corpus_file_stops_planning_and_is_named(located: Stage, corpus_file: Path, tmp_path: Path) -> None:
-    stage = located.copied(tmp_path / "home")
+def test_a_changed_corpus_file_stops_planning_and_is_named(decided: Stage, corpus_file: Path, tmp_path: Path) -> None:
+    stage = decided.copied(tmp_path / "home")
     content = corpus_file.read_bytes()
     try:
         corpus_file.write_bytes(content + b'{"question": "Who?", "answer": "Nobody."}\n')

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rtbf.verify.run import Battery
     from tests.journey.conftest import Stage
 
-APPROVER = "dina"
-
 
 def _judged_with(stage: Stage, candidate: Callable[[Installation, Plan, Battery], Callable[[], torch.nn.Module]]) -> Verification:
     """Return the verification of the ticket with another model in the unlearned one's place; everything else stays."""
@@ -67,7 +65,7 @@ def _never_shown(installation: Installation, plan: Plan, number: int) -> Callabl
 def test_doing_nothing_must_fail_and_the_report_of_it_is_a_good_report(planned: Stage, tmp_path: Path) -> None:
     stage = planned.copied(tmp_path / "home")
     idle = stage.terminal("plan", stage.ticket_id, "--method", "noop", "--seed", "9", "--json")
-    stage.terminal("approve", stage.ticket_id, "--digest", idle.json["plan"]["digest"], actor=APPROVER)
+    stage.approve(idle.json["plan"]["digest"])
 
     said = stage.terminal("run", stage.ticket_id, "--json")
     handed_out = stage.terminal("report", stage.ticket_id, "--out", str(tmp_path / "out"))
@@ -76,7 +74,7 @@ def test_doing_nothing_must_fail_and_the_report_of_it_is_a_good_report(planned: 
     assert said.code == 1
     assert said.json["verdict"]["status"] == "FAIL"
     assert said.json["verdict"]["class_awarded"] == "none"
-    assert (said.json["state"], said.json["reason"]) == ("planning", "need_decision")
+    assert (said.json["state"], said.json["reason"]) == ("planning", "need_plan")
     assert said.json["report"] is not None  # a failure is reported and signed like any other verdict
     assert (handed_out.code, checked.code) == (0, 0), checked.out + checked.err
     assert "FAIL" in checked.out
@@ -110,7 +108,7 @@ def test_an_unmerged_adapter_is_never_called_more_than_suppression(planned: Stag
     """The plan says so before anything is trained. R2 would lower the cap too; tests/unit/verify parts the two reasons."""
     stage = planned.copied(tmp_path / "home")
     apart = stage.terminal("plan", stage.ticket_id, "--set", "merge=no", "--set", "max_steps=20", "--seed", "9", "--json")
-    stage.terminal("approve", stage.ticket_id, "--digest", apart.json["plan"]["digest"], actor=APPROVER)
+    stage.approve(apart.json["plan"]["digest"])
 
     said = stage.terminal("run", stage.ticket_id, "--json")
 
@@ -133,7 +131,7 @@ def test_a_report_is_refused_with_another_artefact_another_runs_page_or_another_
     stage.terminal("report", stage.ticket_id, "--out", str(first))
     verdict = stage.terminal("show", stage.ticket_id, "--json").json["verdict"]["status"]
     idle = stage.terminal("plan", stage.ticket_id, "--method", "noop", "--json").json["plan"]["digest"]
-    stage.terminal("approve", stage.ticket_id, "--digest", idle, actor=APPROVER)
+    stage.approve(idle)
     stage.terminal("run", stage.ticket_id)
     stage.terminal("report", stage.ticket_id, "--out", str(second))
     envelope, page, other_page = first / "report.dsse.json", first / "report.pdf", second / "report.pdf"
