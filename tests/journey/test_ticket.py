@@ -14,7 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from rtbf.evidence.canonical import canonical_bytes
-from tests.journey.conftest import APPROVER, APPROVERS, SUBMITTER
+from tests.journey.conftest import APPROVER, SUBMITTER
 
 if TYPE_CHECKING:
     from pathlib import Path
