@@ -28,8 +28,6 @@ from rtbf.store.events import append_event
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from sqlalchemy.orm import Session
-
     from rtbf.corpora.corpus import CorpusEntry, Record
     from rtbf.installation import Installation
 
@@ -158,18 +156,11 @@ def ancestors_of(installation: Installation, model: Model) -> list[Model]:
     """Return what the model was fine-tuned from, nearest first; unlearned revisions stand for the model they came from."""
     found = []
     with installation.transaction() as session:
-        base = fine_tuning_base(session, model)
+        base = registry.fine_tuning_base(session, model)
         while base is not None:
             found.append(base.model)
-            base = fine_tuning_base(session, base.model)
+            base = registry.fine_tuning_base(session, base.model)
     return found
-
-
-def fine_tuning_base(session: Session, model: Model) -> registry.RegisteredModel | None:
-    """Return the registered model the recipe started from, following unlearned revisions back to the trained one."""
-    while model.origin == "unlearned" and model.base_digest is not None:
-        model = registry.model_with_digest(session, model.base_digest).model
-    return None if model.base_digest is None else registry.model_with_digest(session, model.base_digest)
 
 
 def why_no_control(model: Model, ancestors: Sequence[Model], found_in: set[str], parameters: int, tokens: int) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rtbf.corpora.reading import read_records, read_selected
 from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
-from rtbf.foundry import ancestors_of, control_model, fine_tuning_base, why_no_control
+from rtbf.foundry import ancestors_of, control_model, why_no_control
 from rtbf.lm.adapters import load_adapter
 from rtbf.lm.digest import require_digest
 from rtbf.lm.encoding import scoring_items, training_items
@@ -292,7 +292,7 @@ def _control(
         if model is None:
             assert not isinstance(plan, Selection)
             model = registry.model_with_digest(session, plan.model_digest).model
-        started_from = fine_tuning_base(session, model)
+        started_from = registry.fine_tuning_base(session, model)
     base = None
     if started_from is not None:
         base = Base(folder=installation.home.resolved(started_from.location), digest=started_from.model.digest)

@@ -141,6 +141,13 @@ def model_with_digest(session: Session, digest: str) -> RegisteredModel:
     return _registered(row)
 
 
+def fine_tuning_base(session: Session, model: Model) -> RegisteredModel | None:
+    """Return the registered model the recipe started from, following unlearned revisions back to the trained one."""
+    while model.origin == "unlearned" and model.base_digest is not None:
+        model = model_with_digest(session, model.base_digest).model
+    return None if model.base_digest is None else model_with_digest(session, model.base_digest)
+
+
 def all_models(session: Session) -> Sequence[RegisteredModel]:
     """Return every registered model, by name and revision."""
     return [_registered(row) for row in session.scalars(select(ModelRow).order_by(ModelRow.name, ModelRow.revision))]
