@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -70,6 +71,8 @@ class Running:
     environment: dict[str, str]
     parts: contextlib.ExitStack
     extra: list[Started] = field(default_factory=list)
+    overheard: list[bytes] = field(default_factory=list)
+    """Every command that Redis was sent, as its MONITOR tells."""
 
     def call(self, path: str, body: object = None, accept: str = "application/json") -> bytes:
         """Return the API's answer."""
@@ -159,12 +162,32 @@ def running(servers_installed: None, tmp_path_factory: pytest.TempPathFactory) -
         parts.callback(installation.engine.dispose)
         environment = service_environment(Path(state.home), state.database_url, state.redis_url, port)
         made = Running(folder=place, state=state, installation=installation, environment=environment, parts=parts)
+        parts.enter_context(_listening(state.redis_url, made.overheard))
         corpus = place / "people.jsonl"
         corpus.write_text("".join(json.dumps(record) + "\n" for number in range(len(PEOPLE)) for record in records_about(number)))
         made.succeed("--as", "maria", "corpus", "add", "people", str(corpus))
         small = ("--set", "hidden=64", "--set", "epochs=40", "--set", "batch=8")
         made.succeed("--as", "maria", "model", "train", "helpdesk", "--corpus", "people", *small, "--seed", "7")
         yield made
+
+
+@contextlib.contextmanager
+def _listening(redis_url: str, overheard: list[bytes]) -> Iterator[None]:
+    """Write down every command that reaches Redis while the block runs."""
+    client = redis.Redis.from_url(redis_url, socket_timeout=0.5)
+    is_over = threading.Event()
+    with client, client.monitor() as monitor:
+
+        def listen() -> None:
+            while not is_over.is_set():
+                with contextlib.suppress(redis.TimeoutError, redis.ConnectionError):
+                    overheard.append(monitor.next_command()["command"].encode())
+
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        yield
+        is_over.set()
+        listener.join(timeout=5)
 
 
 def test_a_ticket_goes_by_http_to_a_signed_report(running: Running, tmp_path: Path) -> None:
@@ -263,3 +286,39 @@ def test_of_two_workers_that_are_sent_the_same_ticket_one_lets_go(running: Runni
     assert state_when_all_were_taken == "planning"
     stages = ["footprint.completed", "plan.frozen", "unlearning.finished", "report.issued"]
     assert [event for event in running.events(ticket_id) if event in {*stages, "ticket.stopped"}] == stages
+
+
+def test_after_all_these_tickets_no_sink_of_the_service_names_a_person(running: Running) -> None:
+    """Database files and their write-ahead log, a dump of every table, broker messages, logs, file names; metrics there are none yet."""
+    address = urlsplit(running.state.database_url)
+    dumped = subprocess.run(
+        ["pg_dump", "--dbname", running.state.database_url, "--column-inserts"], capture_output=True, check=True, timeout=PATIENCE_S
+    ).stdout
+    home = Path(running.state.home)
+    learned = {"model.safetensors", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    files = [path for path in home.rglob("*") if path.is_file() and path.name not in learned]
+    database = [path for path in server_place(running.folder / "postgres", server_user("postgres")).rglob("*") if path.is_file()]
+    sinks = {
+        "dump": dumped,
+        "broker": b"\n".join(running.overheard),
+        "logs": b"".join(log.read_bytes() for log in running.folder.glob("*.log")),
+        "names": "\n".join(path.as_posix() for path in [*files, *database]).encode(),
+        "home": b"\n".join(path.read_bytes() for path in files),
+        "database files": b"\n".join(path.read_bytes() for path in database),
+    }
+
+    found = [
+        (sink, place)
+        for sink, content in sinks.items()
+        for place, name in enumerate(PEOPLE)
+        if name.split()[1].lower().encode() in content.lower()
+    ]
+
+    assert found == []
+    # Each sink was really read: it holds what it has to hold.
+    assert address.scheme == "postgresql"
+    assert b"tkt_" in sinks["dump"]
+    assert b"tkt_" in sinks["broker"]
+    assert b"tkt_" in sinks["logs"]
+    assert b"tkt_" in sinks["database files"]
+    assert any("pg_wal" in path.as_posix() for path in database)
