@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("rtbf.cli.admin:init", "Make a home: database, keys and folders."),
     "demo": ("rtbf.cli.demo:demo", "Tell the whole story on fictitious people, in minutes."),
-    "submit": ("rtbf.cli.tickets:submit", "Submit a deletion ticket for a person."),
+    "submit": ("rtbf.cli.submit:submit", "Submit a deletion ticket for a person."),
     "list": ("rtbf.cli.tickets:list_command", "List tickets."),
     "show": ("rtbf.cli.tickets:show", "Show where a ticket stands and what it waits for."),
-    "identify": ("rtbf.cli.tickets:identify", "Note how the person's identity was checked."),
+    "identify": ("rtbf.cli.identify:identify", "Note how the person's identity was checked."),
     "withdraw": ("rtbf.cli.tickets:withdraw", "Close a ticket that its person took back."),
     "run": ("rtbf.cli.work:run_command", "Advance a ticket as far as allowed, here, with progress."),
     "footprint": ("rtbf.cli.work:footprint", "Locate the person of a ticket and show where."),
