@@ -338,7 +338,8 @@ def clock_part(**changes: Any) -> ClockPart:
         events=(ClockEventPart(on="2026-02-20", kind="start", code=None),),
         strict_deadline_on="2026-03-20",
         deadline_on="2026-03-20",
-        steps=("received on Fri 20 Feb 2026; one month later is Fri 20 Mar 2026",),
+        steps=("received on 2026-02-20 (Fri), civil time of UTC", "strict deadline: 1 month from receipt is 2026-03-20 (Fri)"),
+        flags=(),
         answered_on=None,
         as_of_on="2026-03-02",
         standing="running",
@@ -349,7 +350,12 @@ def clock_part(**changes: Any) -> ClockPart:
 def decisions_part(**changes: Any) -> DecisionsPart:
     """Return what `decisions()` comes to: 20 records and one model, all decided by DECIDER to be erased."""
     made = DecisionsPart(
-        counts=(DecisionCount(verdict="erase", code=GROUND, items=21),), deciders=(DECIDER,), digest=digest_of(decisions())
+        counts=(
+            DecisionCount(kind="record", verdict="erase", code=GROUND, items=20),
+            DecisionCount(kind="model", verdict="erase", code=GROUND, items=1),
+        ),
+        deciders=(DECIDER,),
+        digest=digest_of(decisions()),
     )
     return replace(made, **changes)
 

@@ -44,6 +44,7 @@ from rtbf.store.recipients import duties_of
 from rtbf.store.records import latest_record, record_with_digest
 from rtbf.store.residuals import residuals_of
 from rtbf.store.tickets import find_ticket
+from rtbf.ticket.clock_round import FLAGS
 from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required
 from rtbf.unlearn.record import Unlearned
@@ -122,6 +123,7 @@ def _clock(session: Session, ticket: Ticket, now: datetime) -> ClockPart:
         as_of_on=as_of_on,
         standing=standing_of(deadline_on=deadline_on, answered_on=answered_on, as_of_on=as_of_on),
         steps=clock.steps,
+        flags=tuple(FLAGS[flag] for flag in clock.flags),
     )
 
 
@@ -138,12 +140,11 @@ def _decisions(session: Session, plan: Plan) -> DecisionsPart:
         raise RecordBroken(
             found="a plan whose decisions are not stored", expected=plan.decisions_digest, remedy="restore the database from a backup"
         )
-    counts: dict[tuple[str, str], int] = {}
-    for count in count_decisions(decisions):
-        place = (count.verdict, count.code or "no code")
-        counts[place] = counts.get(place, 0) + count.items
     return DecisionsPart(
-        counts=tuple(DecisionCount(verdict=verdict, code=code, items=items) for (verdict, code), items in counts.items()),
+        counts=tuple(
+            DecisionCount(kind=count.kind, verdict=count.verdict, code=count.code, items=count.items)
+            for count in count_decisions(decisions)
+        ),
         deciders=tuple(sorted({decision.decided_by for decision in decisions.items})),
         digest=plan.decisions_digest,
     )

@@ -224,6 +224,8 @@ class _Check:
             else:
                 seen = check_approvals(self._body.predicate, self._trust_read)
         except ValueError as refused:
+            # A verdict on a plan that nobody may have approved is not repeated.
+            self._body = None
             raise _refused(
                 APPROVALS, str(refused), "approvals of this very plan by enough other people, before it was carried out"
             ) from None

@@ -38,6 +38,7 @@ class ClockPart:
     strict_deadline_on  the last day without any suspension or extension
     deadline_on         the last day with them
     steps               how each date came about, one sentence each
+    flags               what an authority may not accept about the dates, one sentence each; empty when there is nothing
     answered_on         the day of the notice that stopped the clock; None while no such notice was sent
     as_of_on            the day of issue in `time_zone`
     standing            kept: answered by `deadline_on` · missed: answered later, or not yet and the day is over · running
@@ -53,6 +54,7 @@ class ClockPart:
     strict_deadline_on: str
     deadline_on: str
     steps: tuple[str, ...]
+    flags: tuple[str, ...]
     answered_on: str | None
     as_of_on: str
     standing: Literal["kept", "missed", "running"]
@@ -79,6 +81,7 @@ class IdentityPart:
 class DecisionCount:
     """How many footprint items were decided in one way. `code`: the W3C DPV ground or exemption; None where none is needed."""
 
+    kind: Literal["record", "model"]
     verdict: str
     code: str | None
     items: int

@@ -29,7 +29,7 @@ RESIDUALS: dict[str, tuple[str, str]] = {
     "hold": ("Under a hold:", "must be kept for legal proceedings or an authority until the hold ends"),
     "backup_retention": ("Backups:", "backup copies stay until they are overwritten"),
     "awaiting_retrain": ("Waiting to be retrained:", "stays in use until it is trained again"),
-    "recipient_silent": ("Recipient:", "was told of the erasure and has not answered yet"),
+    "recipient_silent": ("Recipient:", "received the material and has not confirmed yet what was done about it"),
     "provider_no_api": ("Held by a provider:", "the provider has no way to delete it on request"),
     "shared_with_others": ("Shared with others:", "the same passage is also about other people"),
     "measured_above_threshold": ("Still measurable:", "the tests still find traces of it"),

@@ -83,3 +83,29 @@ ARTEFACT_KINDS = {
     "merged": "new full weights",
     "adapter": "an adapter over the unchanged original",
 }
+
+LEVELS = {
+    "low": "low: the address or account answers",
+    "substantial": "substantial: a login or an agent's authority was seen",
+    "high": "high: the person or a document was seen",
+}
+
+DECISIONS = {
+    "erase": "to be erased",
+    "retain": "kept",
+    "restrict": "restricted",
+    "not_about_subject": "not about this person",
+}
+
+NOTICES = {
+    "acknowledgement": "Acknowledgement",
+    "identity_request": "Request for proof of identity",
+    "extension": "Extension of the deadline",
+    "refusal": "Refusal",
+    "partial": "Partial answer",
+    "fulfilment": "Answer: carried out",
+    "no_data": "Answer: nothing found",
+    "unverified": "Answer: identity not shown",
+    "withdrawal_confirmed": "Withdrawal confirmed",
+    "recipient": "To a recipient of the data",
+}

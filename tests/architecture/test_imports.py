@@ -39,6 +39,7 @@ MAY_READ_BEYOND_RECORDS = {
     ("report", "rtbf.verify.verdict"): "the offline checker recomputes the decision (DESIGN §3); standard library only",
     ("report", "rtbf.verify.claim"): "and the words it permits; standard library only",
     ("report", "rtbf.plan.approval"): "the offline checker counts approvals by the pipeline's own rule; standard library only",
+    ("report", "rtbf.ticket.codes"): "the printed view tells what a code means in the words of the table of codes",
     ("unlearn", "rtbf.plan.card"): "the registry, which knows nothing of planning: load the plan's method",
     ("verify", "rtbf.plan.card"): "and the plan's probes",
 }

@@ -11,6 +11,21 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rtbf.report.pdf.charts import curve_chart, probe_chart, shown
+from rtbf.report.pdf.lawful_view import (
+    approvals_view,
+    approved_words,
+    clock_view,
+    code_words,
+    deadline_words,
+    decisions_view,
+    identity_rows,
+    key_words,
+    moment,
+    notice_rows,
+    recipients_words,
+    residual_rows,
+    short,
+)
 from rtbf.report.words import ARTEFACT_KINDS, CLASSES, FAMILIES, PROBES, REGIMES, STATUSES, STOP_REASONS, VARIANTS, VERDICTS
 from rtbf.verify.claim import ALWAYS_STATED, CODE_MEANINGS
 
@@ -19,8 +34,6 @@ if TYPE_CHECKING:
 
 _TONES = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "open"}
 _GROUP = 8
-_SHORT = 12
-_RESIDUALS = {"model": "Model", "weights": "Earlier weights of", "records": "Records in", "copies": ""}
 _KINDS = {
     "name": ("name", "names"),
     "email": ("e-mail address", "e-mail addresses"),
@@ -36,23 +49,30 @@ def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> 
     return {
         "ticket": said["ticket"]["ticket_id"],
         "report": said["report"]["report_id"],
-        "issued": _moment(said["report"]["issued_at"]),
+        "issued": moment(said["report"]["issued_at"]),
         "verdict": _verdict(said),
+        "deadline": deadline_words(said["clock"]),
         "facts": _facts(said, signer),
         "tally": _tally(said),
         "caveats": [*said["declarations"], ALWAYS_STATED[0]],
         "envelope": grouped(hashlib.sha256(envelope).hexdigest()),
         "asked": _asked(said),
+        "identity": identity_rows(said),
         "searched": _searched(said),
+        "decisions": decisions_view(said),
         "plan": _plan(said),
-        "approvals": _approvals(said),
+        "approvals": approvals_view(said),
         "run": _run(said),
         "curve": curve_chart(said["unlearned"]["curve"], said["plan"]["stop"]["forget_nll_nats_min"]),
         "charts": _charts(said),
         "probes": _probes(said),
         "not_tested": [f"{probe_id} {PROBES[probe_id][0]}" for probe_id in said["not_tested"]],
         "limits": [*said["declarations"], *said["limitations"]],
-        "residuals": [[f"{_RESIDUALS[entry['kind']]} {_readable(entry['name'])}".strip(), entry["detail"]] for entry in said["residuals"]],
+        "residuals": residual_rows(said),
+        "clock": clock_view(said["clock"]),
+        "notices": [[*row[:-1], short(row[-1])] for row in notice_rows(said)],
+        "recipients": recipients_words(said),
+        "key": key_words(said),
         "lapses": said["lapses_when"],
         "trail": _trail(said),
         "digests": _digests(said),
@@ -65,12 +85,6 @@ def grouped(digest: str) -> str:
     """Return a digest's hexadecimal part in groups of eight, so that it wraps and can be read aloud."""
     plain = digest.rpartition(":")[2]
     return " ".join(plain[at : at + _GROUP] for at in range(0, len(plain), _GROUP))
-
-
-def short(digest: str) -> str:
-    """Return the first twelve digits of a digest, marked as cut. The appendix has the whole."""
-    plain = digest.rpartition(":")[2]
-    return plain if len(plain) <= _SHORT else plain[:_SHORT] + "…"
 
 
 def _verdict(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,13 +111,12 @@ def _tally(said: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _facts(said: Mapping[str, Any], signer: str) -> list[list[str]]:
     verdict, plan = said["verdict"], said["plan"]
-    approved = [given["given_at"] for given in said["approvals"] if given["decision"] == "approved"]
     return [
         ["Ticket", said["ticket"]["ticket_id"]],
         ["Legal ground", REGIMES.get(said["ticket"]["regime"], said["ticket"]["regime"])],
-        ["Request received", _moment(said["ticket"]["received_at"])],
-        ["Plan approved", _moment(approved[-1]) if approved else "no approval"],
-        ["Report issued", f"{_moment(said['report']['issued_at'])}, attempt {said['report']['attempt']}"],
+        ["Request received", moment(said["ticket"]["received_at"])],
+        ["Plan approved", approved_words(said)],
+        ["Report issued", f"{moment(said['report']['issued_at'])}, attempt {said['report']['attempt']}"],
         ["Model", f"{plan['model']} ({short(plan['model_digest'])})"],
         ["Result", f"{ARTEFACT_KINDS[said['unlearned']['kind']]} ({short(said['unlearned']['artefact_digest'])})"],
         ["Class asked for", f"{verdict['class_requested']}; this artefact can earn at most: {verdict['class_cap']}"],
@@ -114,10 +127,11 @@ def _facts(said: Mapping[str, Any], signer: str) -> list[list[str]]:
 def _asked(said: Mapping[str, Any]) -> str:
     counts = Counter(mark["kind"] for mark in said["ticket"]["identifiers"])
     kinds = ", ".join(f"{count} {_KINDS[kind][count > 1]}" for kind, count in counts.items())
-    methods = ", ".join(method.replace("_", " ") for method in said["ticket"]["identity_methods"]) or "not recorded"
+    ticket = said["ticket"]
+    grounds = "; ".join(code_words(code) for code in ticket["grounds"]) or "none was named"
     return (
         f"The request names the person by {kinds}. The values are sealed in the operator's vault and appear nowhere in this report. "
-        f"Identity was checked by: {methods}. The request came in by {said['ticket']['channel']}."
+        f"It came in by {ticket['channel']} from the {ticket['requester_role'].replace('_', ' ')}. Ground: {grounds}."
     )
 
 
@@ -169,19 +183,6 @@ def _stop_words(stop: Mapping[str, Any]) -> str:
 
 def _set_words(entry: Mapping[str, Any]) -> str:
     return f"{entry['records']} records of corpus {entry['corpus']} (list {short(entry['digest'])})"
-
-
-def _readable(name: str) -> str:
-    """Return a residual's name with the digests in it cut short."""
-    return " ".join(short(word) if word.startswith("sha256:") else word for word in name.split())
-
-
-def _approvals(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "submitted_by": said["ticket"]["submitted_by"],
-        "planned_by": said["plan"]["planned_by"],
-        "rows": [[given["actor_id"], given["decision"], _moment(given["given_at"])] for given in said["approvals"]],
-    }
 
 
 def _run(said: Mapping[str, Any]) -> str:
@@ -242,8 +243,11 @@ def _digests(said: Mapping[str, Any]) -> list[list[str]]:
     named = {
         "Model before": said["plan"]["model_digest"],
         "Model after": said["unlearned"]["artefact_digest"],
+        "Regime pack": said["clock"]["regime_digest"],
+        "Calendar": said["clock"]["calendar_digest"],
         "Ticket record": said["records"]["ticket"],
         "Footprint record": said["records"]["footprint"],
+        "Decisions": said["decisions"]["digest"],
         "Plan record, as approved": said["records"]["plan"],
         "Unlearning record": said["records"]["unlearned"],
         "Verification record": said["records"]["verification"],
@@ -274,8 +278,3 @@ def _question(probe: Mapping[str, Any]) -> str:
 
 def _words(probe: Mapping[str, Any]) -> tuple[str, str] | None:
     return PROBES.get(probe["probe_id"]) or VARIANTS.get(probe["probe_id"])
-
-
-def _moment(text: str) -> str:
-    """Return "2026-03-02 12:00 UTC" of an RFC 3339 text in UTC."""
-    return f"{text[:10]} {text[11:16]} UTC"

@@ -36,8 +36,8 @@ def _cases() -> dict[str, Case]:
         "no probes": builders.case(()),
         "empty lists": replace(
             bare,
-            identity_methods=(),
-            approvals=(),
+            identity=(),
+            notices=(),
             unlearned=replace(bare.unlearned, curve=(), steps=0, stop_reason="nothing_to_train"),
         ),
     }

@@ -55,9 +55,12 @@ def test_issuing_again_gives_the_same_record(tmp_path: Path, good_trust: bytes) 
 
 
 def test_a_report_that_its_own_checker_refuses_is_not_issued(tmp_path: Path, good_trust: bytes) -> None:
-    unapproved = replace(builders.case(), approvals=())
+    self_approved = builders.case()
+    approval = builders.approval(digest_of(self_approved.plan), builders.PLANNER)
 
-    with pytest.raises(RecordBroken, match="own checker refuses at step 'content'"):
-        issue_report(unapproved, folder=tmp_path / "1", signing_key=builders.signing_key(), trust=good_trust)
+    with pytest.raises(RecordBroken, match="own checker refuses at step 'approvals'"):
+        issue_report(
+            replace(self_approved, approvals=(approval,)), folder=tmp_path / "1", signing_key=builders.signing_key(), trust=good_trust
+        )
 
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rtbf.errors import RecordBroken
+from rtbf.report.residuals import residual
 from rtbf.report.statement import build_statement
 from rtbf.verify.claim import ALWAYS_STATED
 from tests import builders
@@ -28,7 +29,7 @@ def test_statement_is_in_toto_v1_about_the_artefact_files() -> None:
     statement = build_statement(made)
 
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
-    assert statement["predicateType"] == "https://rtbf.example/attestations/unlearning-audit/v1"
+    assert statement["predicateType"] == "https://rtbf.example/attestations/unlearning-audit/v2"
     assert [subject["name"] for subject in statement["subject"]] == ["config.json", "model.safetensors", "tokenizer.json"]
     # printf "not really weights" | sha256sum
     assert statement["subject"][1]["digest"] == {"sha256": "6bc9509551b471fd7d25a12b99a9d825e866b1ad02f9f9b5071757ab66d30e68"}
@@ -64,20 +65,85 @@ def test_statement_counts_what_was_found_and_keeps_what_was_not_searched() -> No
 
 
 def test_statement_lists_every_left_out_model_and_the_earlier_weights_as_residuals() -> None:
-    made = builders.case()
-    planned = replace(made.plan, left_out_models=("assistant-small",))
-    digest = builders.digest_of(planned)
-    made = replace(
-        made,
-        plan=planned,
-        unlearned=replace(made.unlearned, plan_digest=digest),
-        verification=replace(made.verification, plan_digest=digest),
-    )
+    made = builders.case(plan_changes={"left_out_models": ("assistant-small",)})
 
     residuals = build_statement(made)["predicate"]["residuals"]
 
-    assert [(entry["kind"], entry["name"]) for entry in residuals[:2]] == [("model", "assistant-small"), ("weights", "assistant")]
-    assert any(entry["kind"] == "records" and entry["detail"].startswith("20 record(s)") for entry in residuals)
+    named = [(entry["kind"], entry["name"], entry["owner"], entry["due_on"]) for entry in residuals]
+    assert named[:2] == [
+        ("model_not_changed", "assistant-small", "act_decider", "2026-04-01"),
+        ("earlier_weights", "assistant", "act_decider", "2026-04-01"),
+    ]
+    assert {entry["kind"] for entry in residuals} == {"model_not_changed", "earlier_weights", "source_records", "own_copies"}
+
+
+def test_a_residual_without_owner_or_date_says_so() -> None:
+    made = builders.case()
+    ownerless = tuple(residual(entry.kind, entry.name, None, None) for entry in made.residuals)
+
+    residuals = build_statement(replace(made, residuals=ownerless))["predicate"]["residuals"]
+
+    assert {(entry["owner"], entry["due_on"]) for entry in residuals} == {("not assigned", "no date set")}
+
+
+def test_a_residual_that_nobody_opened_makes_no_statement() -> None:
+    made = builders.case()
+    silent = tuple(entry for entry in made.residuals if entry.kind != "earlier_weights")
+
+    with pytest.raises(RecordBroken, match="nobody opened: earlier_weights"):
+        build_statement(replace(made, residuals=silent))
+
+
+def test_the_quorum_is_complete_with_the_second_approval_and_the_grace_period_counts_from_there() -> None:
+    made = builders.case(plan_changes={"quorum": 2, "grace_s": 3600})
+    digest = builders.digest_of(made.plan)
+    first = builders.approval(digest, given_at="2026-02-28T10:00:00.000Z")
+    second = builders.approval(digest, "act_second", given_at="2026-03-01T08:15:00.000Z")
+
+    quorum = build_statement(replace(made, approvals=(first, second), unlearning_started_at="2026-03-01T09:15:00.000Z"))["predicate"][
+        "quorum"
+    ]
+
+    assert quorum == {
+        "needed": 2,
+        "reason": made.plan.quorum_reason,
+        "met_at": "2026-03-01T08:15:00.000Z",
+        "grace_ends_at": "2026-03-01T09:15:00.000Z",
+        "unlearning_started_at": "2026-03-01T09:15:00.000Z",
+    }
+
+
+def test_a_start_without_a_full_quorum_makes_no_statement() -> None:
+    made = builders.case(plan_changes={"quorum": 2})
+
+    with pytest.raises(RecordBroken, match="without a full quorum"):
+        build_statement(made)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"clock": builders.clock_part(regime="uk-gdpr")},
+        {"clock": builders.clock_part(regime_digest=builders.sha(77))},
+        {"clock": builders.clock_part(time_zone="Europe/Berlin")},
+        {"decisions": builders.decisions_part(digest=builders.sha(77))},
+    ],
+)
+def test_a_clock_or_decisions_of_another_ticket_make_no_statement(foreign: dict[str, Any]) -> None:
+    with pytest.raises(RecordBroken, match="clock of another regime, or decisions"):
+        build_statement(builders.case(**foreign))
+
+
+@pytest.mark.parametrize(("signed", "sentence"), [(True, "1 of 1 approvals are signed"), (False, "0 of 1 approvals are signed")])
+def test_statement_says_how_many_approvals_are_signed(signed: bool, sentence: str) -> None:  # noqa: FBT001 - a table's column
+    made = builders.case()
+    unsigned = replace(made, approvals=(builders.approval(builders.digest_of(made.plan)),))
+
+    declarations = build_statement(made if signed else unsigned)["predicate"]["declarations"]
+
+    assert any(text.startswith(sentence) for text in declarations)
+    # Even then nobody signed for submitting, planning and deciding.
+    assert any("All other actors are self-declared" in text for text in declarations)
 
 
 def test_statement_always_states_its_limits_and_that_it_is_self_attested() -> None:
