@@ -146,6 +146,7 @@ def _create_law() -> None:
         sa.Column("channel", sa.String(20), nullable=False),
         sa.Column("to", sa.String(40), nullable=False),
         sa.Column("code", sa.String(80)),
+        sa.Column("basis", sa.String(80)),
         sa.Column("body", sa.LargeBinary),
         sa.Column("state", sa.String(20), nullable=False),
         sa.Column("actor_id", sa.String(40), nullable=False),

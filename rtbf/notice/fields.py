@@ -28,7 +28,7 @@ NEVER_EMPTY = frozenset({"reasons", "searched", "materials"})
 """A refusal without a reason, a search of nothing and a letter about no material are not letters."""
 
 
-MODEL_REMEDIES = frozenset({"retrain_exact", "drop_adapter", "unlearn_approx", "output_filter"})
+MODEL_REMEDIES = frozenset({"retrain_exact", "drop_adapter", "unlearn_approx", "overlay_adapter", "output_filter"})
 """What changes a model or what it says: told only together with the claim that the verdict permits."""
 
 
@@ -115,11 +115,15 @@ class Untold:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Material:
-    """What a recipient holds of ours. `record_ids` tell nothing about anybody; empty when the suppression export tells them."""
+    """What a recipient holds of ours. `record_ids` tell nothing about anybody; empty when the suppression export tells them.
+
+    `version` is the digest of the dataset's version, or of the model's files.
+    """
 
     kind: Literal["dataset", "model"]
     name: str
     record_ids: tuple[str, ...]
+    version: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

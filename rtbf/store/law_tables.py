@@ -48,9 +48,12 @@ class NoticeRow(Base):
     to: Mapped[str] = mapped_column(String(40))
     """"requester", or a recipient's id."""
     code: Mapped[str | None] = mapped_column(String(80))
+    basis: Mapped[str | None] = mapped_column(String(80))
+    """What the letter says is true of: a digest over the ticket's records, an identity check's id, or None for letters that rest on neither."""
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(String(20))
-    """queued, sent (handed to a mail server), written (into the outbox folder, or printed for the post)."""
+    """queued, sent (handed to a mail server), written (into the outbox folder, or printed for the post), failed (the address
+    was refused for good), dropped (it had stopped being true before it left)."""
     actor_id: Mapped[str] = mapped_column(ForeignKey("actor.id"))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

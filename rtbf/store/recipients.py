@@ -49,3 +49,17 @@ def duties_of(session: Session, ticket_id: str) -> Sequence[RecipientDutyRow]:
     return session.scalars(
         select(RecipientDutyRow).where(RecipientDutyRow.ticket_id == ticket_id).order_by(RecipientDutyRow.recipient_id)
     ).all()
+
+
+def add_duty(session: Session, duty: RecipientDutyRow) -> bool:
+    """Store one duty; return False when the ticket has it already, however far it came."""
+    if session.get(RecipientDutyRow, (duty.ticket_id, duty.recipient_id)) is not None:
+        return False
+    session.add(duty)
+    session.flush()
+    return True
+
+
+def find_duty(session: Session, ticket_id: str, recipient_id: str) -> RecipientDutyRow | None:
+    """Return the ticket's duty towards a recipient, or None when there is none."""
+    return session.get(RecipientDutyRow, (ticket_id, recipient_id))
