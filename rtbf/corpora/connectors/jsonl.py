@@ -7,11 +7,11 @@ Source: jsonlines.org; RFC 8259 for the objects. Lines end at \n only: U+2028 an
 
 from __future__ import annotations
 
-import json
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from rtbf.corpora.corpus import Layout, Record, Unread
+from rtbf.corpora.json_lines import NotARecordError, numbered_lines, parse_object
 from rtbf.errors import BadInput
 
 if TYPE_CHECKING:
@@ -35,15 +35,9 @@ KNOWN_LAYOUTS = (
     Layout(prompt_field=None, completion_field="content"),
 )
 
-MAX_LINE_BYTES = 16 << 20
 _SAMPLE_RECORDS = 20
 _MAX_NAMES_SHOWN = 20
 _MAX_NAME_CHARACTERS = 40
-_BOM = b"\xef\xbb\xbf"
-
-
-class _NotARecordError(Exception):
-    """A line that is no record; its text is the reason code."""
 
 
 def choose_layout(path: Path, prompt_field: str | None, completion_field: str | None) -> Layout | None:
@@ -78,85 +72,40 @@ def read_shard(path: Path, layout: Layout, shard_prefix: str) -> Iterator[Record
     """Yield each line's record, or why it could not be read, in the file's order; positions are line numbers from 1."""
     for position, line in _numbered_lines(path):
         try:
-            entry = _parsed(line)
+            entry = parse_object(line)
             yield Record(
                 record_id=f"{shard_prefix}:{position}",
                 prompt="" if layout.prompt_field is None else _text_of(entry, layout.prompt_field, "prompt"),
                 completion=_text_of(entry, layout.completion_field, "completion"),
                 fields=tuple(_searchable(entry, "")),
             )
-        except _NotARecordError as unread:
+        except NotARecordError as unread:
             yield Unread(position=position, reason=str(unread))
         except RecursionError:
             yield Unread(position=position, reason="nested_too_deep")
 
 
 def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Yield (number, bytes with their line end) of non-blank lines; None stands for a line over the limit, which is skipped."""
     with path.open("rb") as file:
-        if file.read(len(_BOM)) != _BOM:
-            file.seek(0)
-        position = 0
-        while line := file.readline(MAX_LINE_BYTES):
-            position += 1
-            if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-                while (piece := file.readline(MAX_LINE_BYTES)) and not piece.endswith(b"\n"):
-                    pass
-                yield position, None
-            elif line.strip():
-                yield position, line
+        yield from numbered_lines(file)
 
 
 def _readable_objects(path: Path) -> Iterator[dict[str, Any]]:
     for _, line in _numbered_lines(path):
         try:
-            yield _parsed(line)
-        except _NotARecordError:
+            yield parse_object(line)
+        except NotARecordError:
             continue
-
-
-def _parsed(line: bytes | None) -> dict[str, Any]:
-    if line is None:
-        raise _NotARecordError("line_too_long")
-    try:
-        text = line.decode("utf-8")
-        entry = json.loads(text, object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant)
-    except UnicodeDecodeError as refused:
-        raise _NotARecordError("not_utf8") from refused
-    except RecursionError as refused:
-        raise _NotARecordError("nested_too_deep") from refused
-    except ValueError as refused:
-        raise _NotARecordError("invalid_json" if line.endswith(b"\n") else "truncated_last_line") from refused
-    if not isinstance(entry, dict):
-        raise _NotARecordError("not_an_object")
-    try:
-        # An escape such as \ud800 is lawful JSON and no character; it could be neither searched nor hashed.
-        json.dumps(entry, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as refused:
-        raise _NotARecordError("lone_surrogate") from refused
-    return entry
-
-
-def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Readers differ on which of two equal keys counts, so a repeated one hides text from somebody.
-    entry = dict(pairs)
-    if len(entry) != len(pairs):
-        raise _NotARecordError("duplicate_key")
-    return entry
-
-
-def _refuse_constant(_name: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
 
 
 def _text_of(entry: dict[str, Any], field: str, role: str) -> str:
     if field not in entry:
-        raise _NotARecordError(f"no_{role}")
+        raise NotARecordError(f"no_{role}")
     value = entry[field]
     if not isinstance(value, str):
-        raise _NotARecordError(f"{role}_not_text")
+        raise NotARecordError(f"{role}_not_text")
     if role == "completion" and not value.strip():
-        raise _NotARecordError("empty_completion")
+        raise NotARecordError("empty_completion")
     return value
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rtbf.corpora import json_lines
 from rtbf.corpora.connectors import jsonl
 from rtbf.corpora.corpus import Layout, Record, Unread
 from rtbf.errors import BadInput
@@ -97,7 +98,7 @@ def test_a_line_separator_inside_a_string_is_text(path: Path) -> None:
 
 
 def test_a_line_over_the_limit_is_skipped_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(json_lines, "MAX_LINE_BYTES", 100)
     long_line = b'{"question": "a", "answer": "' + b"x" * 450 + b'"}\n'
 
     entries = read(path, long_line + GOOD)
