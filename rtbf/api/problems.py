@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from rtbf import errors
@@ -41,6 +42,10 @@ class NotAcceptable(Refusal):
     """The report does not exist in a form the caller accepts."""
 
 
+class PreconditionMissing(Refusal):
+    """A change was asked for without naming the version that it was decided on."""
+
+
 class WrongBody(Refusal):
     """The body is not the JSON shape of this route. `faults` holds (place, rule) pairs, never values."""
 
@@ -53,31 +58,73 @@ class WrongBody(Refusal):
         )
 
 
-# The nearest class in an error's ancestry decides. A caller cannot mend an old schema or a missing home: 503.
+# The nearest class in an error's ancestry decides. What the caller cannot mend, such as an old schema, is 503.
 _STATUS: dict[type[RTBFError], HTTPStatus] = {
     errors.Unauthorised: HTTPStatus.UNAUTHORIZED,
     errors.FourEyes: HTTPStatus.FORBIDDEN,
+    errors.IdentityRefused: HTTPStatus.FORBIDDEN,
+    errors.SignatureRefused: HTTPStatus.FORBIDDEN,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     errors.IllegalMove: HTTPStatus.CONFLICT,
     errors.StalePlan: HTTPStatus.CONFLICT,
     errors.TicketBusy: HTTPStatus.CONFLICT,
+    errors.ExtensionRefused: HTTPStatus.CONFLICT,
+    errors.PlanImpossible: HTTPStatus.CONFLICT,
+    errors.TrainingRestricted: HTTPStatus.CONFLICT,
+    errors.CorpusChanged: HTTPStatus.CONFLICT,
+    errors.HomeExists: HTTPStatus.CONFLICT,
+    errors.LetterIncomplete: HTTPStatus.CONFLICT,
+    errors.TicketShredded: HTTPStatus.GONE,
+    errors.IdentityExpired: HTTPStatus.GONE,
+    errors.TicketChanged: HTTPStatus.PRECONDITION_FAILED,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.BadInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnknownName: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.CorpusUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ModelFolderRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.LetterRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.EvidenceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     WrongBody: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PreconditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
+    errors.IdentityExhausted: HTTPStatus.TOO_MANY_REQUESTS,
     errors.SchemaBehind: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.SchemaTooNew: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.HomeMissing: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ExtraMissing: HTTPStatus.SERVICE_UNAVAILABLE,
     Refusal: HTTPStatus.BAD_REQUEST,
     Fault: HTTPStatus.INTERNAL_SERVER_ERROR,
     Outage: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+_IN_PATH = frozenset({"ticket", "identity check"})
+"""Kinds of names that stand in a path, where an unknown one is 404; in a body it is 422."""
+
+
+class ProblemShape(BaseModel):
+    """A problem document (RFC 9457): the kind of trouble, what was found and expected, and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
 
 
 def status_of(error: RTBFError) -> HTTPStatus:
-    """Return the status of an error: by its class; an unknown ticket is 404, any other unknown name stood in the body: 422."""
-    if isinstance(error, UnknownName):
-        return HTTPStatus.NOT_FOUND if error.kind == "ticket" else HTTPStatus.UNPROCESSABLE_ENTITY
-    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
+    """Return the status of an error: 404 for an unknown name that stands in a path, else what its kind has."""
+    if isinstance(error, UnknownName) and error.kind in _IN_PATH:
+        return HTTPStatus.NOT_FOUND
+    return status_of_kind(type(error))
+
+
+def status_of_kind(kind: type[RTBFError]) -> HTTPStatus:
+    """Return the status of a kind of error, by the nearest of its ancestors that has one."""
+    return next((_STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in _STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def problem_answers(**meanings: str) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI entries for problem answers, from `_401="…"` pairs."""
+    content = {PROBLEM_JSON: {"schema": ProblemShape.model_json_schema()}}
+    return {int(code.lstrip("_")): {"description": meaning, "content": content} for code, meaning in meanings.items()}
 
 
 def install_problems(app: FastAPI) -> None:
@@ -156,6 +203,9 @@ def _fault(fault: Mapping[str, Any]) -> tuple[str, str]:
     place = [str(part) for part in fault["loc"]]
     if fault["type"] == "extra_forbidden":
         place[-1] = _UNKNOWN_FIELD
+    if fault["type"] == "json_invalid":
+        # The position alone would not say what is wrong; these words are ours (rtbf.api.strict_json).
+        return "body", str(fault["ctx"]["error"])
     return ".".join(place), str(fault["msg"])
 
 

@@ -1,4 +1,4 @@
-"""`rtbf init`, `rtbf key list`, `rtbf db upgrade|backup`: the installation itself."""
+"""`rtbf init`, `rtbf key list|actor`, `rtbf db upgrade|backup`: the installation itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rtbf.cli.actor_key import actor
 from rtbf.cli.context import CliContext, emit
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def init(context: CliContext) -> None:
 
 @click.group("key")
 def key() -> None:
-    """Show this installation's keys and trust file."""
+    """Show this installation's keys and trust file, and make or revoke the keys that people approve with."""
+
+
+key.add_command(actor)
 
 
 @key.command("list")
@@ -49,7 +53,12 @@ def list_keys(context: CliContext) -> None:
     emit(
         context,
         trust,
-        lambda: "\n".join(f"{entry['role']}  {entry['alg']}  from {entry['not_before']}\n  {entry['id']}" for entry in trust["keys"]),
+        lambda: "\n".join(
+            f"{entry['role']}  {entry['alg']}  from {entry['not_before']}"
+            + (f", revoked {entry['revoked_at']}" if entry["revoked_at"] else "")
+            + f"\n  {entry['id']}"
+            for entry in trust["keys"]
+        ),
     )
 
 

@@ -192,9 +192,8 @@ def short(digest: str) -> str:
 
 def _level(check: Mapping[str, Any]) -> str:
     # A check that did not pass reaches no level; that none was written down is no news then.
-    if check["result"] != "passed":
-        return "none"
-    return LEVELS.get(check["level"], check["level"])
+    level: str = "none" if check["result"] != "passed" else check["level"]
+    return LEVELS.get(level, level)
 
 
 def _event(event: Mapping[str, Any]) -> str:
