@@ -4,16 +4,18 @@
     ├── Refusal    the caller can mend it      CLI exit 1, HTTP 4xx, not retried
     │   ├── UnknownName · BadInput · IllegalMove · StalePlan · FourEyes · TicketBusy · ExtensionRefused
     │   ├── ApprovalExpired (a StalePlan) · SignatureRefused
-    │   ├── TicketChanged · TicketShredded · IdentityRefused · IdempotencyKeyReused
+    │   ├── TicketChanged · TicketShredded · IdempotencyKeyReused
+    │   ├── IdentityRefused · IdentityExpired and IdentityExhausted (both an IdentityRefused)
     │   ├── HomeMissing · HomeExists · SchemaTooNew · SchemaBehind · ExtraMissing
     │   ├── CorpusUnreadable · CorpusChanged · ModelFolderRefused · PlanImpossible · TrainingRestricted
-    │   ├── Unauthorised · LetterIncomplete · LetterRefused
+    │   ├── Unauthorised · LetterIncomplete · LetterRefused · SuppressedRecords
     │   └── EvidenceRefused            the checker's only error
     ├── Fault      we must mend it             CLI exit 5, HTTP 500, not retried
     │   ├── LedgerBroken · ArtefactMismatch · RecordBroken · CardBroken · PackBroken · TemplateBroken
-    │   └── KeyDestroyed · KeyUnknown · VaultLocked · VaultBroken · SealBroken
+    │   ├── KeyDestroyed · KeyUnknown · VaultLocked · VaultBroken · SealBroken
+    │   └── SuppressionKeyUnavailable · SuppressionListUnavailable
     └── Outage     the world will mend it      CLI exit 5, HTTP 503, retried with back-off
-        └── DiskFull · DatabaseUnreachable · BrokerUnreachable · MailUnreachable
+        └── DiskFull · DatabaseUnreachable · BrokerUnreachable · MailUnreachable · SubmissionRaced
 
 Every message says what was found, what was expected and what to do. No message carries personal data:
 ids, counts, field names and file names of the operator only.
@@ -108,7 +110,15 @@ class TicketShredded(Refusal):
 
 
 class IdentityRefused(Refusal):
-    """An identity check that is not open any more, or an answer that is not right."""
+    """An identity check that is not open, or an answer that is not right."""
+
+
+class IdentityExpired(IdentityRefused):
+    """A one-time code whose time is over, or that was used or replaced by another."""
+
+
+class IdentityExhausted(IdentityRefused):
+    """An identity check that was answered wrongly too often."""
 
 
 class IdempotencyKeyReused(Refusal):
@@ -167,6 +177,10 @@ class LetterRefused(Refusal):
     """A letter cannot be delivered to this address, or not by this mail server, however often it is tried."""
 
 
+class SuppressedRecords(Refusal):
+    """A source holds records of people who are kept out of new data."""
+
+
 class EvidenceRefused(Refusal):
     """A report that must not be believed, or that cannot be checked. `step` names the check that refused."""
 
@@ -219,6 +233,14 @@ class SealBroken(Fault):
     """Sealed bytes or a wrapped key do not open: changed, moved, or made under another key."""
 
 
+class SuppressionKeyUnavailable(Fault):
+    """The key of the suppression list cannot be read, so nothing can be checked against it; nothing was let through."""
+
+
+class SuppressionListUnavailable(Fault):
+    """An exported suppression list cannot be believed or used; nothing was let through."""
+
+
 class DiskFull(Outage):
     """No space left while writing; the step can be run again."""
 
@@ -233,3 +255,7 @@ class BrokerUnreachable(Outage):
 
 class MailUnreachable(Outage):
     """The mail server does not answer, or not in a way that a letter may be entrusted to."""
+
+
+class SubmissionRaced(Outage):
+    """The same submission is being stored in this very moment; trying again gives its answer."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from rtbf.api.problems import BodyTooLarge, problem_of, problem_of_unforeseen
+from rtbf.ticket.body import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY_BYTES = 1 << 20
 
 _log = structlog.get_logger()
 

@@ -2,6 +2,7 @@
 
 An unverified ticket moves nothing: it is not located, restricts no training, and is never merged with another. Attempts
 are counted per check, so that a stranger who names somebody else's address cannot use up that person's own.
+What this does not prove: that whoever reads one mailbox owns the ticket's other identifiers; that is the officer's to judge.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rtbf.errors import BadInput, IdentityRefused
+from rtbf.errors import BadInput, IdentityExhausted, IdentityExpired, IdentityRefused, UnknownName
 from rtbf.pipeline.clock import resume_clock, suspend_clock
 from rtbf.pipeline.facts import is_identified
 from rtbf.pipeline.moves import move, note, settle
 from rtbf.pipeline.suppression import restrict
 from rtbf.store.actors import actor_id_for, new_id
-from rtbf.store.identity import EXPIRED, FAILED, OPEN, PASSED, add_identity_check, identity_checks
+from rtbf.store.identity import FAILED, OPEN, PASSED, add_identity_check, count_change, end_open_checks, identity_checks
 from rtbf.store.records import latest_record
 from rtbf.store.tables import IdentityCheckRow
 from rtbf.store.ticket_keys import ticket_key
 from rtbf.store.tickets import find_ticket
 from rtbf.ticket.facts import Facts
-from rtbf.ticket.identity import DOUBTS, METHOD_LEVELS
+from rtbf.ticket.identity import CODE_METHOD, level_of, require_doubt, require_method
 from rtbf.ticket.lifecycle import IDENTIFYING, LOCATING, RECEIVED, lawful_move
 from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required
@@ -43,34 +44,33 @@ class Asked:
     """A check that was asked for. `code` is to be sent to the person and to nobody else; None for methods without one."""
 
     check_id: str
+    method: str
+    doubt: str
     expires_at: datetime
     code: Secret | None
 
 
 def ask_identity(installation: Installation, ticket_id: str, method: str, doubt: str, actor: str, *, version: int | None = None) -> Asked:
-    """Ask the person to show who they are, because of a recorded doubt; the clock waits where the regime says so.
+    """Open a check because of a recorded doubt. Without a code the person was asked by whoever calls, and the clock waits from now.
 
-    An earlier open check of the ticket ends with this one. Raises BadInput for an unknown method or doubt, IllegalMove
-    when the identity is established already.
+    With a code nobody was asked before the letter is gone: `rtbf.pipeline.asking.ask_person` sends it, and lets the clock
+    wait then. An earlier open check of the ticket ends with this one. Raises BadInput for an unknown method or doubt, or
+    a code without an address to send it to; IllegalMove when the identity is established already; TicketChanged.
     """
-    if method not in METHOD_LEVELS or doubt not in DOUBTS:
-        raise BadInput(
-            found="an unknown method or doubt",
-            expected=f"a method of {', '.join(METHOD_LEVELS)} and a doubt of {', '.join(DOUBTS)}",
-            remedy="asking for proof needs a reasonable doubt (GDPR Art. 12(6)); see `rtbf identify --help`",
-        )
+    require_method(method)
+    require_doubt(doubt)
     now = installation.clock()
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id, version=version)
         actor_id = actor_id_for(session, actor, now)
-        if row.state not in {RECEIVED, IDENTIFYING}:
-            lawful_move(row.state, IDENTIFYING, Facts())
-        for earlier in identity_checks(session, ticket_id):
-            if earlier.result == OPEN:
-                earlier.result, earlier.answered_at = EXPIRED, now
-        check_id, code = new_id("idc"), new_code() if method == "email_code" else None
+        _require_unidentified(row)
+        check_id, seal, code = new_id("idc"), None, None
+        if method == CODE_METHOD:
+            _require_address(session, ticket_id)
+            code = new_code()
+            seal = seal_code(ticket_key(session, installation.kek, ticket_id), check_id, code)
+        end_open_checks(session, ticket_id, now)
         expires_at = now + timedelta(seconds=installation.policy.identity_valid_s)
-        seal = None if code is None else seal_code(ticket_key(session, installation.kek, ticket_id), check_id, code)
         add_identity_check(
             session,
             IdentityCheckRow(
@@ -78,56 +78,96 @@ def ask_identity(installation: Installation, ticket_id: str, method: str, doubt:
                 asked_at=now, expires_at=expires_at, code_seal=seal,
             ),
         )  # fmt: skip
-        suspend_clock(session, installation, ticket_id, actor_id, now)
+        if code is None:
+            suspend_clock(session, installation, ticket_id, actor_id, now)
         data = {"check": check_id, "method": method, "doubt": doubt}
         if row.state == RECEIVED:
             move(session, installation, row, IDENTIFYING, actor_id, now, data=data)
         else:
             note(session, installation, ticket_id, "identity.asked", actor_id, now, data)
+            count_change(session, row)
             settle(session, row, now)
-    return Asked(check_id=check_id, expires_at=expires_at, code=code)
+    return Asked(check_id=check_id, method=method, doubt=doubt, expires_at=expires_at, code=code)
+
+
+def await_answer(installation: Installation, ticket_id: str, check_id: str, actor: str) -> None:
+    """Note that the question of an open check has left us: from now on the clock waits, where the regime says so."""
+    now = installation.clock()
+    with installation.transaction() as session:
+        row = find_ticket(session, ticket_id)
+        # A quick person may have answered before this line: then there is nothing to wait for.
+        if any(check.id == check_id and check.result == OPEN for check in identity_checks(session, ticket_id)):
+            suspend_clock(session, installation, row.id, actor_id_for(session, actor, now), now)
+
+
+def take_back(installation: Installation, ticket_id: str, check_id: str, actor: str) -> None:
+    """End a check whose question could not be sent: its code is in nobody's hands."""
+    now = installation.clock()
+    with installation.transaction() as session:
+        row = find_ticket(session, ticket_id)
+        end_open_checks(session, ticket_id, now, only=check_id)
+        note(session, installation, ticket_id, "identity.not_sent", actor_id_for(session, actor, now), now, {"check": check_id})
+        count_change(session, row)
+        settle(session, row, now)
+
+
+def require_right_answer(installation: Installation, ticket_id: str, check_id: str | None, answer: Secret, actor: str) -> None:
+    """Return when `answer` is right; raises IdentityRefused for a wrong one, once it is counted, and what `answer_identity` raises."""
+    if not answer_identity(installation, ticket_id, check_id, answer, actor):
+        raise IdentityRefused(
+            found="an answer that is not the code",
+            expected="the eight digits of the newest letter",
+            remedy="try again, or ask for a fresh one",
+        )
 
 
 def answer_identity(installation: Installation, ticket_id: str, check_id: str | None, answer: Secret, actor: str) -> bool:
-    """Compare `answer` with the newest (or the named) open code; return whether the person is identified thereby.
+    """Compare `answer` with the newest (or the named) code that the ticket's person was sent; return whether it is right.
 
-    A wrong answer counts as an attempt and is stored even though False is returned. Raises IdentityRefused when no such
-    check is open, its time is over or its attempts are used up: the message never says how near an answer was.
+    A wrong answer counts as an attempt and is stored even though False is returned; a right one may still reach too low
+    a level for the regime, and the ticket waits on. Raises IdentityExpired for a code whose time is over or that was
+    used or replaced, IdentityExhausted when its attempts are used up, IdentityRefused when there is none, UnknownName
+    for a check that is not this ticket's, IllegalMove for a closed ticket. No message says how near an answer was.
     """
     now = installation.clock()
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
         actor_id = actor_id_for(session, actor, now)
-        check = _open_code_check(session, ticket_id, check_id, now)
+        check = _code_check(session, ticket_id, check_id)
+        _require_open(check, ticket_id, now)
+        _require_unidentified(row)
         check.attempts += 1
         is_right = is_right_code(ticket_key(session, installation.kek, ticket_id), check.id, answer, check.code_seal or b"")
-        if not is_right:
+        if is_right:
+            _pass(session, installation, row, check, actor_id, now)
+        else:
             is_over = check.attempts >= installation.policy.identity_attempts
             if is_over:
-                check.result, check.answered_at = FAILED, now
+                check.result, check.answered_at, check.code_seal = FAILED, now, None
                 resume_clock(session, installation, ticket_id, actor_id, now)
             data = {"check": check.id, "attempts": check.attempts, "is_over": is_over}
             note(session, installation, ticket_id, "identity.failed", actor_id, now, data)
-        else:
-            _pass(session, installation, row, check, actor_id, now)
         settle(session, row, now)
         return is_right
 
 
 def record_identity(installation: Installation, ticket_id: str, method: str, actor: str, *, version: int | None = None) -> None:
-    """Note that the person's identity was checked by `method` outside of this program; no document is taken in."""
+    """Note that the person's identity was checked by `method` outside of this program; no document is taken in.
+
+    Raises BadInput for an unknown method, IllegalMove when the identity is established already, TicketChanged.
+    """
     now = installation.clock()
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id, version=version)
         actor_id = actor_id_for(session, actor, now)
-        if row.state not in {RECEIVED, IDENTIFYING}:
-            lawful_move(row.state, IDENTIFYING, Facts())
+        _require_unidentified(row)
         pass_check(session, installation, row, method, actor_id, now)
         settle(session, row, now)
 
 
 def pass_check(session: Session, installation: Installation, row: TicketRow, method: str, actor_id: str, now: datetime) -> None:
     """Store a passed check in the caller's transaction, and move on when its level is enough."""
+    require_method(method)
     open_checks = [check for check in identity_checks(session, row.id) if check.result == OPEN and check.method == method]
     if open_checks:
         check = open_checks[-1]
@@ -141,29 +181,62 @@ def pass_check(session: Session, installation: Installation, row: TicketRow, met
 
 
 def _pass(session: Session, installation: Installation, row: TicketRow, check: IdentityCheckRow, actor_id: str, now: datetime) -> None:
-    level = next((level for method, level in METHOD_LEVELS.items() if method == check.method), None)
-    if level is None:
-        raise BadInput(found="an unknown identity method", expected=f"one of {', '.join(METHOD_LEVELS)}", remedy="correct the method")
-    check.result, check.level, check.answered_at, check.code_seal = PASSED, level, now, None
+    check.result, check.level, check.answered_at, check.code_seal = PASSED, level_of(check.method), now, None
     session.flush()
     ticket, _ = required(latest_record(session, row.id, Ticket), "ticket", row.id)
-    data = {"check": check.id, "method": check.method, "level": level}
+    data = {"check": check.id, "method": check.method, "level": check.level}
     if not is_identified(session, ticket):
         # A check that reaches too low a level is kept, and the ticket goes on waiting for a better one.
         note(session, installation, row.id, "identity.insufficient", actor_id, now, data)
+        count_change(session, row)
         return
+    end_open_checks(session, row.id, now)
     resume_clock(session, installation, row.id, actor_id, now)
     move(session, installation, row, LOCATING, actor_id, now, data=data)
     restrict(session, installation, row.id, actor_id, now)
 
 
-def _open_code_check(session: Session, ticket_id: str, check_id: str | None, now: datetime) -> IdentityCheckRow:
-    checks = [check for check in identity_checks(session, ticket_id) if check.code_seal is not None and check.result == OPEN]
-    for check in reversed(checks):
-        if check_id in {None, check.id} and (check.expires_at is None or check.expires_at > now):
-            return check
-    raise IdentityRefused(
-        found="no open one-time code",
-        expected="a code that was sent, not answered yet, and is still valid",
-        remedy=f"ask again: `rtbf identify {ticket_id} ask --method email_code --doubt CODE`",
-    )
+def _require_unidentified(row: TicketRow) -> None:
+    if row.state not in {RECEIVED, IDENTIFYING}:
+        lawful_move(row.state, IDENTIFYING, Facts())
+
+
+def _require_address(session: Session, ticket_id: str) -> None:
+    ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
+    if all(mark.kind != "email" for mark in ticket.identifiers):
+        raise BadInput(
+            found=f"{ticket_id} names no e-mail address", expected="an address to send a code to", remedy="ask by another method"
+        )
+
+
+def _code_check(session: Session, ticket_id: str, check_id: str | None) -> IdentityCheckRow:
+    """Return the named check, or the newest with a code; a check of another ticket is as unknown as one that never was."""
+    checks = identity_checks(session, ticket_id)
+    if check_id is not None:
+        for check in checks:
+            if check.id == check_id:
+                return check
+        raise UnknownName("identity check", "", (), f"rtbf show {ticket_id}")
+    with_code = [check for check in checks if check.method == CODE_METHOD]
+    if not with_code:
+        raise IdentityRefused(found="no one-time code", expected="a code that was sent", remedy=_ask_again(ticket_id))
+    return with_code[-1]
+
+
+def _require_open(check: IdentityCheckRow, ticket_id: str, now: datetime) -> None:
+    if check.method != CODE_METHOD:
+        raise IdentityRefused(
+            found=f"a check by {check.method}",
+            expected="one that is answered by a code",
+            remedy=f"an officer notes how it ended: `rtbf identify {ticket_id} record --method {check.method}`",
+        )
+    if check.result == FAILED:
+        raise IdentityExhausted(found="a code that was answered wrongly too often", expected="a fresh code", remedy=_ask_again(ticket_id))
+    if check.result != OPEN or check.code_seal is None or (check.expires_at is not None and check.expires_at <= now):
+        raise IdentityExpired(
+            found="a code that was used or replaced, or whose time is over", expected="the newest code", remedy=_ask_again(ticket_id)
+        )
+
+
+def _ask_again(ticket_id: str) -> str:
+    return f"ask again: `rtbf identify {ticket_id} ask --method {CODE_METHOD} --doubt CODE`"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rtbf.clock import rfc3339
-from rtbf.errors import IdempotencyKeyReused
+from rtbf.errors import IdempotencyKeyReused, SubmissionRaced
 from rtbf.evidence.canonical import canonical_bytes
 from rtbf.pipeline.clock import clock_of
 from rtbf.pipeline.identity import pass_check
@@ -58,31 +59,44 @@ def submit_ticket(installation: Installation, submission: SubmissionShape, actor
 def submit_once(installation: Installation, submission: SubmissionShape, actor: str, idempotency_key: str | None) -> Taken:
     """Store a ticket, or return the one that the same actor got for the same key and body.
 
-    Raises IdempotencyKeyReused when the key came with another body; UnknownName for a model that is not registered;
-    BadInput for a ground that the regime does not know. Nothing is stored then.
+    Without a key every submission is a ticket of its own, and an equal earlier one is linked with it as a possible
+    duplicate. Raises IdempotencyKeyReused when the key came with another body; UnknownName for a model that is not
+    registered; BadInput for a ground that the regime does not know. Nothing is stored then.
     """
+    try:
+        return _submit(installation, submission, actor, idempotency_key)
+    except SubmissionRaced:
+        # The other one is stored by now, and nothing of this one: the look-up finds it.
+        return _submit(installation, submission, actor, idempotency_key)
+
+
+def _submit(installation: Installation, submission: SubmissionShape, actor: str, idempotency_key: str | None) -> Taken:
     now = installation.clock()
-    body = canonical_bytes(submission.model_dump(mode="json"))
     with installation.transaction() as session:
         actor_id = actor_id_for(session, actor, now)
-        if idempotency_key is not None:
-            # Key and body are low in entropy and about a person, so only keyed hashes are kept.
-            key_hash = installation.index_key.keyed_digest(b"key\x00" + idempotency_key.encode()).hex()
-            digest = installation.index_key.keyed_digest(b"body\x00" + body).hex()
-            before = answered_before(session, actor_id, key_hash, now)
-            if before is not None and before.request_digest != digest:
-                raise IdempotencyKeyReused(
-                    found="an idempotency key that came with another submission",
-                    expected="the same submission, or a key of its own",
-                    remedy="send the new submission under a new key; nothing was stored",
-                )
-            if before is not None:
-                return Taken(ticket_id=before.ticket_id, is_replay=True)
+        if idempotency_key is None:
+            return Taken(ticket_id=_take(session, installation, submission, actor_id), is_replay=False)
+        # Key and body are low in entropy and about a person, so only keyed hashes are kept.
+        index_key = installation.index_key
+        key_hash = index_key.keyed_digest(b"key\x00" + idempotency_key.encode()).hex()
+        digest = index_key.keyed_digest(b"body\x00" + canonical_bytes(submission.model_dump(mode="json"))).hex()
+        before = answered_before(session, actor_id, key_hash, now)
+        if before is not None:
+            _require_same(before.request_digest, digest)
+            return Taken(ticket_id=before.ticket_id, is_replay=True)
         ticket_id = _take(session, installation, submission, actor_id)
-        if idempotency_key is not None:
-            expires_at = now + timedelta(seconds=installation.policy.idempotency_s)
-            remember_answer(session, actor_id, key_hash, digest, ticket_id, now, expires_at)
+        expires_at = now + timedelta(seconds=installation.policy.idempotency_s)
+        remember_answer(session, actor_id, key_hash, digest, ticket_id, now, expires_at)
     return Taken(ticket_id=ticket_id, is_replay=False)
+
+
+def _require_same(answered: str, digest: str) -> None:
+    if not hmac.compare_digest(answered, digest):
+        raise IdempotencyKeyReused(
+            found="an idempotency key that came with another submission",
+            expected="the same submission, or a key of its own",
+            remedy="send the new submission under a new key; nothing was stored",
+        )
 
 
 def _take(session: Session, installation: Installation, submission: SubmissionShape, actor_id: str) -> str:

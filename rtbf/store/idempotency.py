@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 
+from rtbf.errors import SubmissionRaced
 from rtbf.store.law_tables import IdempotencyRow
 
 if TYPE_CHECKING:
@@ -27,13 +29,21 @@ def answered_before(session: Session, actor_id: str, key_hash: str, now: datetim
 def remember_answer(
     session: Session, actor_id: str, key_hash: str, request_digest: str, ticket_id: str, now: datetime, expires_at: datetime
 ) -> None:
-    """Note the answer; of two that race, the primary key lets one through and fails the other's whole transaction."""
-    session.add(
-        IdempotencyRow(
-            actor_id=actor_id, key_hash=key_hash, request_digest=request_digest, ticket_id=ticket_id, created_at=now, expires_at=expires_at
-        )
+    """Note the answer.
+
+    Of two that race, the primary key lets one through; the other gets SubmissionRaced, whose transaction must not be
+    kept: the ticket made in it is a second one. The winner is committed by then, so trying again finds its answer.
+    """
+    row = IdempotencyRow(
+        actor_id=actor_id, key_hash=key_hash, request_digest=request_digest, ticket_id=ticket_id, created_at=now, expires_at=expires_at
     )
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as raced:
+        raise SubmissionRaced(
+            found="the same idempotency key in two submissions at once", expected="one after the other", remedy="send it again"
+        ) from raced
 
 
 def forget_answers(session: Session, now: datetime) -> int:

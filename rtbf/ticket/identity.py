@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from rtbf.errors import BadInput
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rtbf.ticket.regime import IdentityLevel
 
 IdentityMethod = Literal["email_code", "account_login", "agent_attestation", "document_viewed", "in_person", "controller_assertion"]
 
+CODE_METHOD: IdentityMethod = "email_code"
 LEVELS: tuple[IdentityLevel, ...] = ("low", "substantial", "high")
 METHOD_LEVELS: dict[IdentityMethod, IdentityLevel] = {
     "email_code": "low",
@@ -35,3 +40,34 @@ DOUBTS: dict[str, str] = {
 def reaches(level: str | None, required: str) -> bool:
     """Return whether a passed check of `level` is enough; a level that was not recorded never is."""
     return level in LEVELS and LEVELS.index(level) >= LEVELS.index(required)
+
+
+def level_of(method: str) -> IdentityLevel:
+    """Return the level that a passed check by `method` reaches; raises BadInput for an unknown method."""
+    return METHOD_LEVELS[require_method(method)]
+
+
+def highest_level(methods: Iterable[str]) -> IdentityLevel | None:
+    """Return the highest level that checks by these methods reach; None for no check."""
+    return max((level_of(method) for method in methods), key=LEVELS.index, default=None)
+
+
+def require_method(method: str) -> IdentityMethod:
+    """Return the method called `method`; raises BadInput naming the lawful ones."""
+    for known in METHOD_LEVELS:
+        if known == method:
+            return known
+    raise BadInput(
+        found="an unknown method of checking identity", expected=f"one of {', '.join(METHOD_LEVELS)}", remedy="name one of these"
+    )
+
+
+def require_doubt(doubt: str) -> str:
+    """Return the doubt when it is one of ours; raises BadInput: asking for proof needs a reasonable doubt (GDPR Art. 12(6))."""
+    if doubt not in DOUBTS:
+        raise BadInput(
+            found="an unknown doubt",
+            expected=f"one of {', '.join(DOUBTS)}",
+            remedy="say why proof of identity is asked for; without a reasonable doubt it must not be (GDPR Art. 12(6))",
+        )
+    return doubt

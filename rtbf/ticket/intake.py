@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rtbf.errors import BadInput
+from rtbf.ticket.identity import IdentityMethod
 from rtbf.ticket.record import IdentifierKind, RequesterRole
 from rtbf.vault.secret import Secret
 
@@ -21,9 +23,11 @@ _CLOCK_SKEW = timedelta(minutes=5)
 
 Regime = Literal["eu-gdpr", "uk-gdpr", "us-ca-ccpa", "voluntary"]
 Channel = Literal["web", "email", "post", "phone", "api", "cli"]
-IdentityMethod = Literal["email_code", "account_login", "agent_attestation", "document_viewed", "in_person", "controller_assertion"]
+_FIRST_INSTANT = datetime(1970, 1, 2, tzinfo=UTC)
+"""From here on every zone's civil date lies in a year that the legal clock counts (rtbf.ticket.deadline)."""
+_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
+_A_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
-# No control characters, no lone surrogates: PostgreSQL and UTF-8 cannot hold them.
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They turn the order of what is shown, so that an identifier reads as another than it is (Unicode UAX #9; CVE-2021-42574)."""
 
@@ -56,6 +60,8 @@ class IdentifierShape(BaseModel):
         local, at, domain = self.value.rpartition("@")
         if self.kind == "email" and (not at or not local.strip() or not domain.strip()):
             raise ValueError("an e-mail address has a part before and a part after its @")
+        if self.kind == "email" and any(character.isspace() or unicodedata.category(character) == "Cf" for character in self.value):
+            raise ValueError("an e-mail address has no spaces and no invisible characters")
         if self.kind == "phone" and sum(character.isdigit() for character in self.value) < MIN_PHONE_DIGITS:
             raise ValueError(f"a phone number has at least {MIN_PHONE_DIGITS} digits")
         return self
@@ -93,6 +99,14 @@ class SubmissionShape(BaseModel):
     external_ref: str | None = Field(default=None, max_length=200, pattern=r"^[A-Za-z0-9._:/#-]+$")
     identity: IdentityShape | None = None
 
+    @field_validator("received_at", mode="before")
+    @classmethod
+    def _a_written_time(cls, value: Any) -> Any:  # noqa: ANN401 - untrusted JSON
+        # A bare number would be taken for seconds since 1970: 20260302 for a day in August of that year.
+        if value is None or isinstance(value, datetime) or (isinstance(value, str) and _A_TIME.match(value)):
+            return value
+        raise ValueError("a time is written as RFC 3339 with its zone, for example 2026-03-02T12:00:00+01:00")
+
     def secrets(self) -> list[tuple[IdentifierKind, Secret]]:
         """Return the identifiers with their values wrapped, without repetitions, in the order they came."""
         seen = dict.fromkeys((entry.kind, entry.value) for entry in self.subject)
@@ -115,7 +129,24 @@ def read_submission(body: Any, now: datetime) -> SubmissionShape:  # noqa: ANN40
         ) from None
     if submission.received_at is not None and submission.received_at > now + _CLOCK_SKEW:
         raise BadInput(found="a received_at in the future", expected="the moment the request came in", remedy="correct it and submit again")
+    if submission.received_at is not None and submission.received_at < _FIRST_INSTANT:
+        raise BadInput(found="a received_at before 1970", expected="the moment the request came in", remedy="correct it and submit again")
     return submission
+
+
+def read_idempotency_key(text: str) -> str:
+    """Return the key that `text` holds, bare or in the quotes of a structured header field (RFC 8941 section 3.3.3).
+
+    Raises BadInput, which never repeats the key: a careless client may have put a person's address into it.
+    """
+    key = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    if not _A_KEY.fullmatch(key):
+        raise BadInput(
+            found=f"an idempotency key of {len(key)} characters",
+            expected="1 to 200 printable ASCII characters without spaces",
+            remedy="make a random one for each submission, such as a UUID, and keep it for its repetitions; nothing was stored",
+        )
+    return key
 
 
 def _place(parts: tuple[int | str, ...], kind: str) -> str:
