@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from rtbf.installation import Installation
-    from rtbf.store.tables import TicketRow
+    from rtbf.store.tables import ApprovalRow, TicketRow
     from rtbf.verify.record import Verification
 
 _DAY_S = 86_400
@@ -159,22 +159,28 @@ def _holds(session: Session, footprint: Footprint, now: datetime) -> tuple[HoldP
 
 
 def _approvals(session: Session, ticket_id: str, plan_digest: str) -> tuple[ApprovalPart, ...]:
-    parts = []
-    for row in approvals_of(session, ticket_id, plan_digest):
-        spki = next((key.spki for key in actor_keys(session, row.actor_id) if key.key_id == row.key_id), None)
-        signature = None
-        if row.key_id is not None and row.envelope is not None and spki is not None:
-            signature = SignaturePart(key_id=row.key_id, spki=base64.standard_b64encode(spki).decode(), envelope=row.envelope.decode())
-        parts.append(
-            ApprovalPart(
-                actor_id=row.actor_id,
-                decision="approved" if row.is_approval else "rejected",
-                given_at=rfc3339(row.given_at),
-                expires_at=rfc3339(row.expires_at or row.given_at),
-                signature=signature,
-            )
+    return tuple(
+        ApprovalPart(
+            actor_id=row.actor_id,
+            decision="approved" if row.is_approval else "rejected",
+            given_at=rfc3339(row.given_at),
+            expires_at=rfc3339(row.expires_at or row.given_at),
+            signature=_signature(session, row),
         )
-    return tuple(parts)
+        for row in approvals_of(session, ticket_id, plan_digest)
+    )
+
+
+def _signature(session: Session, row: ApprovalRow) -> SignaturePart | None:
+    """Return the approval's signature; a signed one whose key is missing is a fault, never a self-declared one."""
+    if row.key_id is None or row.envelope is None:
+        return None
+    spki = next((key.spki for key in actor_keys(session, row.actor_id) if key.key_id == row.key_id), None)
+    if spki is None:
+        raise RecordBroken(
+            found="a signed approval whose key is not registered", expected=row.key_id, remedy="restore the database from a backup"
+        )
+    return SignaturePart(key_id=row.key_id, spki=base64.standard_b64encode(spki).decode(), envelope=row.envelope.decode())
 
 
 def _started_at(session: Session, ticket_id: str) -> str:

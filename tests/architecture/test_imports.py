@@ -40,6 +40,7 @@ MAY_READ_BEYOND_RECORDS = {
     ("report", "rtbf.verify.claim"): "and the words it permits; standard library only",
     ("report", "rtbf.plan.approval"): "the offline checker counts approvals by the pipeline's own rule; standard library only",
     ("report", "rtbf.ticket.codes"): "the printed view tells what a code means in the words of the table of codes",
+    ("unlearn", "rtbf.plan.stop"): "the plan's own rule, read for fewer items when something was withheld; no number is chosen there",
     ("unlearn", "rtbf.plan.card"): "the registry, which knows nothing of planning: load the plan's method",
     ("verify", "rtbf.plan.card"): "and the plan's probes",
 }
