@@ -48,6 +48,11 @@ def close_fulfilled(session: Session, installation: Installation, row: TicketRow
     _close(session, installation, row, "fulfilled", actor_id, now)
 
 
+def close_withdrawn(session: Session, installation: Installation, row: TicketRow, actor_id: str, now: datetime) -> None:
+    """Close a ticket whose person took it back and was told so, in the caller's transaction."""
+    _close(session, installation, row, "withdrawn", actor_id, now)
+
+
 def finish_ticket(installation: Installation, ticket_id: str, actor: str) -> None:
     """Close a ticket that waits for nothing but that: PASS, and the person was told."""
     close_ticket(installation, ticket_id, "fulfilled", actor)

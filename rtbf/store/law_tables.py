@@ -49,7 +49,7 @@ class NoticeRow(Base):
     """"requester", or a recipient's id."""
     code: Mapped[str | None] = mapped_column(String(80))
     basis: Mapped[str | None] = mapped_column(String(80))
-    """What the letter says is true of: a digest over the ticket's records, an identity check's id, or None for letters that rest on neither."""
+    """What the letter says is true of: a digest over the ticket's records, an identity check's id, or None when it rests on neither."""
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(String(20))
     """queued, sent (handed to a mail server), written (into the outbox folder, or printed for the post), failed (the address
