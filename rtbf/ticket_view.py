@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from sqlalchemy.orm import Session
+
     from rtbf.installation import Installation
     from rtbf.plan.approval import ApprovalGiven
 
@@ -63,32 +65,37 @@ class TicketView:
 def view_ticket(installation: Installation, ticket_id: str) -> TicketView:
     """Return where a ticket stands; raises UnknownName with the nearest ids."""
     with installation.transaction() as session:
-        row = find_ticket(session, ticket_id)
-        ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
-        plan = latest_record(session, ticket_id, Plan)
-        return TicketView(
-            ticket=ticket,
-            state=row.state,
-            reason=row.reason,
-            outcome=row.outcome,
-            attempt=row.attempt,
-            version=row.version,
-            created_at=row.created_at,
-            closed_at=row.closed_at,
-            shred_due_at=row.shred_due_at,
-            shredded_at=row.shredded_at,
-            wake_at=row.wake_at,
-            linked=linked_tickets(session, ticket_id),
-            identity_methods=tuple(check.method for check in identity_checks(session, ticket_id) if check.result == PASSED),
-            footprint=newest_record(session, ticket_id, Footprint),
-            decisions=newest_record(session, ticket_id, Decisions),
-            plan=None if plan is None else plan[0],
-            plan_digest=None if plan is None else plan[1],
-            approvals=approvals_given(session, ticket_id, plan[1] if plan else ""),
-            unlearned=newest_record(session, ticket_id, Unlearned),
-            verification=newest_record(session, ticket_id, Verification),
-            report=newest_record(session, ticket_id, Report),
-        )
+        return view_in(session, ticket_id)
+
+
+def view_in(session: Session, ticket_id: str) -> TicketView:
+    """Return the same within the caller's transaction, for whoever reads more beside it."""
+    row = find_ticket(session, ticket_id)
+    ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
+    plan = latest_record(session, ticket_id, Plan)
+    return TicketView(
+        ticket=ticket,
+        state=row.state,
+        reason=row.reason,
+        outcome=row.outcome,
+        attempt=row.attempt,
+        version=row.version,
+        created_at=row.created_at,
+        closed_at=row.closed_at,
+        shred_due_at=row.shred_due_at,
+        shredded_at=row.shredded_at,
+        wake_at=row.wake_at,
+        linked=linked_tickets(session, ticket_id),
+        identity_methods=tuple(check.method for check in identity_checks(session, ticket_id) if check.result == PASSED),
+        footprint=newest_record(session, ticket_id, Footprint),
+        decisions=newest_record(session, ticket_id, Decisions),
+        plan=None if plan is None else plan[0],
+        plan_digest=None if plan is None else plan[1],
+        approvals=approvals_given(session, ticket_id, plan[1] if plan else ""),
+        unlearned=newest_record(session, ticket_id, Unlearned),
+        verification=newest_record(session, ticket_id, Verification),
+        report=newest_record(session, ticket_id, Report),
+    )
 
 
 def ticket_events(installation: Installation, ticket_id: str) -> tuple[bytes, ...]:

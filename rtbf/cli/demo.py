@@ -95,7 +95,7 @@ class _Terminal:
 
     def verdict(self, view: TicketView) -> None:
         """Draw the probe table."""
-        from rtbf.cli.ticket_panel import verification_table  # noqa: PLC0415 - rich, only here
+        from rtbf.cli.verdict_table import verification_table  # noqa: PLC0415 - rich, only here
 
         if view.verification is not None:
             self._console.print(verification_table(view.verification))

@@ -31,7 +31,7 @@ def show(context: CliContext, ticket_id: str) -> None:
     from rtbf.ticket_view import ticket_events  # noqa: PLC0415 - the database layer, when it is needed
 
     events = [json.loads(leaf) for leaf in ticket_events(context.open_installation(), ticket_id)]
-    emit(context, events, lambda: _table(events))
+    emit(context, events, lambda: event_table(events))
 
 
 @log.command("check")
@@ -46,7 +46,8 @@ def check(context: CliContext, ticket_id: str) -> None:
     emit(context, {"events": count, "last": last}, lambda: f"{count} event(s), unbroken; last {last}")
 
 
-def _table(events: list[dict[str, Any]]) -> RenderableType:
+def event_table(events: list[dict[str, Any]]) -> RenderableType:
+    """Return a ticket's events as a table; digests are shortened, ids are not."""
     from rich.table import Table  # noqa: PLC0415 - rich, when it is needed
 
     table = Table()

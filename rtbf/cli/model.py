@@ -69,24 +69,42 @@ def add(context: CliContext, path: Path, name: str, trained_on: tuple[str, ...])
 def train(
     context: CliContext, name: str, corpus: str, recipe: str, preset: str, base: str | None, sets: tuple[str, ...], seed: int
 ) -> None:
-    """Train the model NAME on a corpus, recording its lineage. Killed midway, the same command continues."""
+    """Train the model NAME on a corpus, recording its lineage. Killed midway, the same command continues.
+
+    Records that open tickets were found in are left out (GDPR Art. 18(1)), and the lineage says so; while an open ticket
+    was not searched in this version of the corpus, training is refused.
+    """
     # torch takes seconds, which only this command and `complete` pay.
     from rtbf.foundry import TrainingRequest, train_model  # noqa: PLC0415
+    from rtbf.pipeline.restriction import training_restriction  # noqa: PLC0415
     from rtbf.registration import require_name  # noqa: PLC0415
     from rtbf.store.registry import live_model  # noqa: PLC0415
 
     require_name("model", name)
     request = TrainingRequest(name=name, corpus=corpus, preset=preset, overrides=_pairs(sets), base=base, seed=seed)
     installation = context.open_installation()
+    barred = training_restriction(installation, corpus)
     with shown_progress() as progress:
-        trained = train_model(installation, request, context.actor, threads=context.settings.torch_threads, progress=progress)
+        trained = train_model(
+            installation,
+            request,
+            context.actor,
+            restricted=barred.restricted,
+            unsearched=barred.unsearched,
+            threads=context.settings.torch_threads,
+            progress=progress,
+        )
     with installation.transaction() as session:
         registered = live_model(session, name)
     records = sum(part.records for part in trained.trained_on)
+    left_out = sum(len(part.excluded) for part in trained.trained_on)
+    without = f", without {left_out} that open tickets are about" if left_out else ""
     emit(
         context,
         {**_shape(registered), "recipe": {"name": recipe, **dict(trained.recipe)}},
-        lambda: f"model {name} revision {trained.revision} trained on {records} record(s) of {corpus}, seed {seed}\n{trained.digest}",
+        lambda: (
+            f"model {name} revision {trained.revision} trained on {records} record(s) of {corpus}{without}, seed {seed}\n{trained.digest}"
+        ),
     )
 
 

@@ -1,203 +1,252 @@
-"""A ticket drawn for the terminal, and as stable JSON. Shows counts, ids and digests; never an identifier's value."""
+"""A ticket drawn for the terminal, 80 columns wide: first who must act, by when and how, then everything else.
+
+Shows counts, ids, codes and digests; never an identifier's value or a record's text. What must be copied is never cut:
+a digest has a line of its own, and a long command is broken as a shell lets it be broken.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.table import Table
+from rich.rule import Rule
 from rich.text import Text
 
-from rtbf.verify.claim import CODE_MEANINGS
+from rtbf.cli.drawing import command_text, day, grid, moment, residual_rows, section
+from rtbf.cli.next_step import WAITS_FOR, next_step
+from rtbf.cli.plan_panel import decision_part, hold_part, items_part, plan_part
+from rtbf.cli.verdict_table import verification_table
+from rtbf.ticket.clock_round import FLAGS
+from rtbf.ticket.codes import all_codes
+from rtbf.ticket.deadline import is_overdue
+from rtbf.ticket.identity import DOUBTS
+from rtbf.ticket.working_days import day_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from rich.console import RenderableType
 
-    from rtbf.footprint.record import Footprint
-    from rtbf.plan.record import Plan
-    from rtbf.ticket_view import TicketView
-    from rtbf.verify.record import Interval, ProbeResult, Verification
+    from rtbf.pipeline.dossier import Dossier
 
-_STATUS_STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
-_STATUS_WORDS = {"not_applicable": "n/a"}
-_FINDING_STYLE = {"equivalent": "green", "adverse": "red", "inconclusive": "yellow", "not_applicable": "dim"}
+SOON_DAYS = 7
+"""Days left from which a deadline is shown in yellow."""
+_WARNINGS = {"mixed_scripts": "mixes alphabets whose letters look alike; compare it with the person's own letter"}
+_LETTER_STATES = {"queued": "not sent yet", "sent": "taken by the mail server", "written": "written to the outbox folder"}
 
 
-def next_step(view: TicketView) -> str:
-    """Return what has to happen next, as a sentence with the command."""
-    ticket_id = view.ticket.ticket_id
-    if view.state == "closed":
-        return f"closed: {view.outcome}"
-    waits = {
-        "need_identity": f"check who is asking, then `rtbf identify {ticket_id} record --method METHOD`",
-        "need_approval": f"a second person reads the plan and runs `rtbf approve {ticket_id} --digest {view.plan_digest}`",
-        "error": f"an operator looks at the log and runs `rtbf run {ticket_id}` again",
-    }
-    if view.reason == "need_decision":
-        return _decision_step(view)
-    return waits.get(view.reason or "", f"`rtbf run {ticket_id}`")
-
-
-def _decision_step(view: TicketView) -> str:
-    ticket_id = view.ticket.ticket_id
-    if view.state == "verifying":
-        return (
-            f"a person decides: another plan (`rtbf plan {ticket_id} …`), or accept what remains "
-            f"(`rtbf decide {ticket_id} --close partially_fulfilled`)"
-        )
-    if view.footprint is not None and not view.footprint.hits:
-        return f"nothing was found; a second person closes it: `rtbf decide {ticket_id} --close no_data`"
-    if view.footprint is not None and not view.footprint.models:
-        return (
-            "the records were found, but no model is known to have learned them: delete them at the source, add the corpus "
-            f"again, and search once more: `rtbf footprint {ticket_id} --again`"
-        )
-    return f"a person chooses another plan: `rtbf plan {ticket_id} --method …`"
-
-
-def ticket_json(view: TicketView) -> dict[str, Any]:
-    """Return the ticket's stable JSON form."""
-    verdict = None if view.verification is None else view.verification.verdict
-    return {
-        "ticket_id": view.ticket.ticket_id,
-        "state": view.state,
-        "reason": view.reason,
-        "outcome": view.outcome,
-        "attempt": view.attempt,
-        "regime": view.ticket.regime,
-        "received_at": view.ticket.received_at,
-        "external_ref": view.ticket.external_ref,
-        "identifiers": [{"number": mark.number, "kind": mark.kind, "commitment": mark.commitment} for mark in view.ticket.identifiers],
-        "footprint": None if view.footprint is None else _footprint_json(view.footprint),
-        "plan": None if view.plan is None else {"digest": view.plan_digest, "model": view.plan.model, "method": view.plan.method},
-        "verdict": None
-        if verdict is None
-        else {
-            "status": verdict.status,
-            "class_awarded": verdict.class_awarded,
-            "class_cap": verdict.class_cap,
-            "codes": list(verdict.codes),
-            "claim": verdict.claim,
-        },
-        "report": None if view.report is None else {"report_id": view.report.report_id, "envelope_sha256": view.report.envelope_sha256},
-        "next": next_step(view),
-    }
-
-
-def _footprint_json(footprint: Footprint) -> dict[str, Any]:
-    return {
-        "revision": footprint.revision,
-        "hits": len(footprint.hits),
-        "models": [{"model": reached.model, "digest": reached.digest, "hits": reached.hits} for reached in footprint.models],
-        "searched": [
-            {"corpus": corpus.corpus, "records": corpus.records, "unread": corpus.unread, "hits": corpus.hits}
-            for corpus in footprint.searched
-        ],
-        "not_searched": [{"kind": gap.kind, "name": gap.name, "reason": gap.reason} for gap in footprint.not_searched],
-    }
-
-
-def ticket_panel(view: TicketView) -> RenderableType:
-    """Return the ticket as a page for the terminal."""
-    head = _grid()
-    head.add_row("ticket", Text(view.ticket.ticket_id, style="bold"))
-    head.add_row("state", view.state + (f" ({view.reason})" if view.reason else ""))
-    head.add_row("received", f"{view.ticket.received_at}  regime {view.ticket.regime}  by {view.ticket.channel}")
-    head.add_row("about", ", ".join(f"{mark.kind} {mark.commitment[7:15]}…" for mark in view.ticket.identifiers))
-    parts: list[RenderableType] = [head]
-    if view.footprint is not None:
-        parts.append(_footprint_table(view.footprint))
-    if view.plan is not None:
-        parts.append(_plan_grid(view.plan, view.plan_digest, view.approvals))
+def ticket_panel(dossier: Dossier, wanted: Collection[str] = (), events: Collection[bytes] = ()) -> RenderableType:
+    """Return the ticket's page; `wanted` (of `rtbf.cli.show_ticket.SECTIONS`) says which parts are shown in full."""
+    view = dossier.view
+    parts: list[RenderableType | None] = [_head(dossier), *_first_block(dossier), _warnings(dossier)]
+    parts.append(_clock_steps(dossier) if "clock" in wanted else None)
+    parts += [_request(dossier), _identity(dossier), _footprint(dossier)]
+    parts.append(items_part(dossier) if "items" in wanted else None)
+    parts += [decision_part(dossier), hold_part(dossier), plan_part(dossier, is_whole="plan" in wanted)]
     if view.verification is not None:
-        parts.append(verification_table(view.verification))
-    parts.append(Text.assemble("next: ", (next_step(view), "bold")))
+        parts += [section("Verdict"), verification_table(view.verification)]
+    parts += [_letters(dossier), _recipients(dossier), _residuals(dossier, with_resolved="residuals" in wanted), _key(dossier)]
+    parts.append(_ledger(events) if "events" in wanted else None)
+    return Group(*(part for part in parts if part is not None))
+
+
+def brief_panel(dossier: Dossier, said: str) -> RenderableType:
+    """Return what was done, and what comes next."""
+    return Group(*([Text(said, style="green")] if said else []), _head(dossier), *_first_block(dossier))
+
+
+def deadline_text(dossier: Dossier) -> Text:
+    """Return the deadline in words and colour: red when it is over, yellow from a week before, green otherwise."""
+    clock = dossier.clock
+    if clock.stopped_at is not None:
+        kept = clock.answered_in_time
+        return Text(f"answered on {moment(clock.stopped_at)}, {'in time' if kept else 'LATE'}", style="green" if kept else "bold red")
+    if dossier.view.state == "closed":
+        return Text(f"no letter stopped the clock; it would be due on {day_text(clock.deadline)}", style="dim")
+    days_left = (clock.deadline - dossier.today).days
+    text = Text.assemble((day_text(clock.deadline), "bold"), ", ", days_left_text(days_left, is_late=is_overdue(clock, dossier.now)))
+    marks = [
+        "clock waits for identity" if clock.is_suspended else "",
+        f"{clock.suspended_days} day(s) of waiting added" if clock.suspended_days else "",
+        "extended" if clock.is_extended else "",
+        f"reopened (round {clock.round_number})" if clock.round_number > 1 else "",
+    ]
+    for mark in filter(None, marks):
+        text.append(f" · {mark}", style="yellow")
+    return text
+
+
+def days_left_text(days_left: int, *, is_late: bool) -> Text:
+    """Return the days left in words and colour."""
+    words = "due today" if days_left == 0 else f"{days_left} day{'' if days_left == 1 else 's'} left"
+    if is_late:
+        words = f"OVERDUE by {-days_left} day{'' if days_left == -1 else 's'}"
+    return Text(words, style=deadline_style(days_left, is_late=is_late))
+
+
+def deadline_style(days_left: int | None, *, is_late: bool) -> str:
+    """Return the colour of a deadline: red when it is over, yellow from a week before, green otherwise, dim when nothing is due."""
+    if days_left is None:
+        return "dim"
+    return "bold red" if is_late else "bold yellow" if days_left <= SOON_DAYS else "green"
+
+
+def _head(dossier: Dossier) -> RenderableType:
+    view = dossier.view
+    ending = f"closed: {view.outcome}" if view.state == "closed" else f"{view.state}, {WAITS_FOR.get(view.reason or '', view.reason)}"
+    return Rule(Text.assemble((dossier.ticket_id, "bold"), f"  {ending}"), align="left", characters="─", style="dim")
+
+
+def _first_block(dossier: Dossier) -> Iterator[RenderableType]:
+    step = next_step(dossier)
+    table = grid()
+    table.add_row("who acts", Text(step.who, style="bold"))
+    table.add_row("by", deadline_text(dossier))
+    clock = dossier.clock
+    if clock.stopped_at is None and dossier.view.state != "closed":
+        if clock.strict_deadline != clock.deadline:
+            strict = (clock.strict_deadline - dossier.today).days
+            table.add_row(
+                "strictly",
+                Text.assemble(
+                    f"{day_text(clock.strict_deadline)}, ", days_left_text(strict, is_late=strict < 0), " without waiting and extension"
+                ),
+            )
+        if clock.extended_deadline is not None and not clock.is_extended and dossier.now < clock.deadline_at:
+            table.add_row(
+                "", Text(f"can be extended once, to {clock.extended_deadline.isoformat()}: rtbf extend {dossier.ticket_id}", style="dim")
+            )
+    table.add_row("what", Text(step.sentence))
+    yield table
+    for command in step.commands:
+        yield Text(f"  {command.purpose}", style="dim")
+        yield command_text(command.line)
+
+
+def _warnings(dossier: Dossier) -> RenderableType | None:
+    """Return what an officer should look at, each with the command for it where there is one."""
+    ticket_id, view = dossier.ticket_id, dossier.view
+    found: list[tuple[str, str | None]] = []
+    if dossier.is_acknowledgement_overdue:
+        by = day_text(dossier.clock.acknowledge_by)
+        found.append((f"the receipt should have been acknowledged by {by}", f"rtbf notice send {ticket_id} acknowledgement"))
+    found += [
+        (f"may be about the same person as {other}; nothing is merged by itself", f"rtbf show {other}") for other in dossier.view.linked
+    ]
+    for mark in view.ticket.identifiers:
+        found += [(f"identifier {mark.number} ({mark.kind}) {_WARNINGS.get(warning, warning)}", None) for warning in mark.warnings]
+    found += [(FLAGS[flag], None) for flag in dossier.clock.flags]
+    late = sum(entry.due_at is not None and entry.due_at < dossier.now for entry in dossier.open_residuals)
+    if late:
+        found.append((f"{late} residual(s) are past their date", f"rtbf residual list {ticket_id}"))
+    if not found:
+        return None
+    parts: list[RenderableType] = [section("Look at")]
+    for text, command in found:
+        parts.append(Text(f"  {text}", style="yellow"))
+        parts += [] if command is None else [command_text(command)]
     return Group(*parts)
 
 
-def _grid() -> Table:
-    """Return a grid of names and values whose values are folded, never cut: digests are there to be copied."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    return grid
+def _clock_steps(dossier: Dossier) -> RenderableType:
+    return Group(section("Clock"), *(Text(f"  {number}. {step}") for number, step in enumerate(dossier.clock.steps, start=1)))
 
 
-def _footprint_table(footprint: Footprint) -> RenderableType:
-    table = Table(title=f"Footprint {footprint.revision}: {len(footprint.hits)} record(s)", title_justify="left")
-    for column in ("where", "records", "unread", "found"):
-        table.add_column(column, justify="left" if column == "where" else "right")
+def _request(dossier: Dossier) -> RenderableType:
+    ticket = dossier.view.ticket
+    known = {code.code: code for codes in all_codes().values() for code in codes}
+    table = grid()
+    table.add_row("received", f"{day_text(dossier.clock.received_on)} by {ticket.channel}, entered by {dossier.names[ticket.submitted_by]}")
+    table.add_row(
+        "regime", f"{ticket.regime}   letters in '{ticket.locale}'" + (f"   reference {ticket.external_ref}" if ticket.external_ref else "")
+    )
+    table.add_row("asked by", ticket.requester_role.replace("_", " "))
+    for code in ticket.grounds:
+        meaning = known.get(code)
+        table.add_row("ground", code if meaning is None else f"{meaning.short}: {meaning.meaning} ({meaning.article})")
+    if not ticket.grounds:
+        table.add_row("ground", "none named by the person; each decision names its own")
+    table.add_row("about", ", ".join(f"{mark.number} {mark.kind} {mark.commitment[7:15]}…" for mark in ticket.identifiers))
+    if ticket.models:
+        table.add_row("only in", ", ".join(ticket.models))
+    return Group(section("Request"), table)
+
+
+def _identity(dossier: Dossier) -> RenderableType:
+    shown = "established" if dossier.facts.is_identified else "NOT established"
+    title = section(f"Identity: {shown}", f"level '{dossier.level_needed}' is needed")
+    table = grid()
+    for check in dossier.checks:
+        asked = f"asked on {moment(check.asked_at)}"
+        until = f", may answer until {moment(check.expires_at)}" if check.result == "open" and check.expires_at is not None else ""
+        level = f", level '{check.level}'" if check.level is not None else ""
+        wrong = f", {check.attempts} answer(s) given" if check.attempts else ""
+        style = {"passed": "green", "open": "yellow"}.get(check.result, "red")
+        table.add_row(check.result, Text.assemble((check.method, style), f"{level}; {asked}{until}{wrong}"))
+        if check.doubt is not None:
+            table.add_row("", f"doubt: {DOUBTS.get(check.doubt, check.doubt)}")
+    return Group(title, table) if dossier.checks else title
+
+
+def _footprint(dossier: Dossier) -> RenderableType | None:
+    footprint = dossier.view.footprint
+    if footprint is None:
+        return None
+    table = grid()
     for corpus in footprint.searched:
-        table.add_row(f"corpus {corpus.corpus}", str(corpus.records), str(corpus.unread), str(corpus.hits))
+        unread = f", {corpus.unread} unread" if corpus.unread else ""
+        table.add_row("corpus", f"{corpus.corpus}: found in {corpus.hits} of {corpus.records} records{unread}")
     for reached in footprint.models:
-        table.add_row(f"model {reached.model} (learned them)", "", "", str(reached.hits))
+        table.add_row("model", f"{reached.model}: has learned {reached.hits} of them")
     for gap in footprint.not_searched:
-        table.add_row(Text(f"{gap.kind} {gap.name}: NOT searched, {gap.reason}", style="yellow"), "", "", "?")
-    return table
+        table.add_row("not searched", Text(f"{gap.kind} {gap.name}: {gap.reason}", style="yellow"))
+    found = f"{len(footprint.hits)} record{'' if len(footprint.hits) == 1 else 's'}"
+    return Group(section(f"Footprint {footprint.revision}: {found}", f"rtbf show {dossier.ticket_id} --items"), table)
 
 
-def _plan_grid(plan: Plan, digest: str | None, approvals: tuple[tuple[str, bool], ...]) -> RenderableType:
-    grid = _grid()
-    settings = ", ".join(f"{name}={value}" for name, value in plan.parameters) or "no parameters"
-    grid.add_row("plan", f"attempt {plan.attempt}: {plan.method} on model {plan.model} ({settings})")
-    grid.add_row(
-        "data",
-        f"forget {len(plan.forget.record_ids)}, retain {len(plan.retain.record_ids)}, held out {len(plan.utility_holdout.record_ids)}",
-    )
-    grid.add_row("stop", _stop_text(plan))
-    grid.add_row("control", plan.controls.reason)
-    grid.add_row("class", f"at most {plan.class_cap}: {plan.cap_reason}")
-    grid.add_row("digest", digest or "")
-    given = ", ".join(f"{actor} {'approved' if is_approval else 'rejected'}" for actor, is_approval in approvals)
-    grid.add_row("approval", given or "none yet")
-    return grid
+def _letters(dossier: Dossier) -> RenderableType:
+    if not dossier.letters:
+        return section("Letters: none yet", f"rtbf notice send {dossier.ticket_id} KIND")
+    table = grid()
+    for letter in dossier.letters:
+        to = "the person" if letter.to == "requester" else letter.to
+        code = f", {letter.code}" if letter.code else ""
+        when = moment(letter.sent_at) if letter.sent_at is not None else moment(letter.created_at)
+        state = _LETTER_STATES.get(letter.state, letter.state)
+        style = "" if letter.is_delivered else "yellow"
+        table.add_row(when, Text(f"{letter.kind.replace('_', ' ')} to {to}{code}: {state}", style=style))
+    return Group(section("Letters"), table)
 
 
-def _stop_text(plan: Plan) -> str:
-    stop = plan.stop
-    if stop.max_steps == 0:
-        return "nothing is trained"
-    high = "" if stop.forget_nll_nats_max is None else f" to {stop.forget_nll_nats_max}"
-    return f"forget NLL {stop.forget_nll_nats_min}{high} nat per token ({stop.target_origin}), at most {stop.max_steps} steps"
+def _recipients(dossier: Dossier) -> RenderableType | None:
+    if not dossier.duties:
+        return None
+    table = grid()
+    for name, state in dossier.duties:
+        table.add_row(state, Text(name, style="yellow" if state == "due" else ""))
+    return Group(section("Recipients to be told (GDPR Art. 19)"), table)
 
 
-def verification_table(verification: Verification) -> RenderableType:
-    """Return verdict, probe table and claim; it fits into 80 columns."""
-    verdict = verification.verdict
-    statuses = {finding.probe_id: finding for finding in verdict.findings}
-    head = Text.assemble("Verdict ", (verdict.status, _STATUS_STYLE[verdict.status]), f"   class awarded: {verdict.class_awarded}")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("probe", min_width=22)
-    for column in ("before", "after", "control"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("effect (margin)", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    for probe in verification.probes:
-        finding = statuses[probe.probe_id]
-        style = _FINDING_STYLE[finding.status]
-        status = Text("\n".join(filter(None, (_STATUS_WORDS.get(finding.status, finding.status), finding.reason))), style=style)
-        name = Text.assemble((f"{probe.probe_id} ", "bold"), probe.name.replace("_", " "), (f"\n{probe.unit}", "dim"))
-        numbers = [_number(value) for value in (probe.before, probe.after, probe.control)]
-        table.add_row(name, *numbers, _effect(probe), status)
-    reasons = sorted({code.rpartition(":")[2] for code in verdict.codes})
-    explained = Text("\n".join(f"{reason}: {CODE_MEANINGS.get(reason, '')}" for reason in reasons), style="dim")
-    legend = Text(
-        "control: models made by the same recipe and never shown the records. Effect: after − control (U1: after − before), with its "
-        "90 % interval.",
-        style="dim",
-    )
-    return Group(head, table, legend, Text(verdict.claim), explained)
+def _residuals(dossier: Dossier, *, with_resolved: bool) -> RenderableType | None:
+    shown = dossier.residuals if with_resolved else dossier.open_residuals
+    if not shown:
+        return section("Residuals: none recorded") if with_resolved else None
+    rows = [row for entry in shown for row in residual_rows(entry, dossier.now, with_why=with_resolved)]
+    count = f"{len(dossier.open_residuals)} to be settled"
+    return Group(section(f"Residuals: {count}", f"rtbf residual list {dossier.ticket_id}"), *rows)
 
 
-def _number(value: str | None) -> str:
-    return "–" if value is None else f"{float(value):.3f}"
+def _key(dossier: Dossier) -> RenderableType:
+    view = dossier.view
+    if view.shredded_at is not None:
+        return section(f"Key of this ticket: destroyed on {day(view.shredded_at)}", "what was sealed under it opens nowhere any more")
+    if view.shred_due_at is not None:
+        return section(f"Key of this ticket: to be destroyed on {day(view.shred_due_at)}", "the end of the time for complaints")
+    return section("Key of this ticket: alive", f"destroyed {dossier.appeal_days} days after closing")
 
 
-def _effect(probe: ProbeResult) -> str:
-    """Return the mean effect, its interval, and the margin fixed in the plan."""
-    interval: Interval | None = probe.interval
-    margin = f"±{probe.margin}" if probe.direction == "two_sided" else f"<{probe.margin}"
-    if probe.estimate is None or interval is None:
-        return f"– ({margin})"
-    return f"{float(probe.estimate):+.3f} ({margin})\n[{float(interval.low):+.2f}, {float(interval.high):+.2f}]"
+def _ledger(events: Collection[bytes]) -> RenderableType:
+    from rtbf.cli.log import event_table  # noqa: PLC0415 - only for this part
+
+    return Group(section("Events", "rtbf log check"), event_table([json.loads(leaf) for leaf in events]))

@@ -1,26 +1,25 @@
-"""`rtbf run|footprint|plan|approve|reject|decide`: move a ticket forward. The exit code tells how it stands."""
+"""`rtbf run|footprint|plan`: work on a ticket. The exit code tells how it stands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from rtbf.cli.context import CliContext, emit
 from rtbf.cli.errors import CANNOT_DECIDE, DONE, REFUSED, WAITING
 from rtbf.cli.progress import shown_progress
+from rtbf.cli.show_ticket import show_ticket
+from rtbf.ticket.lifecycle import STATES
 
 if TYPE_CHECKING:
+    from rtbf.cli.context import CliContext
     from rtbf.executor import WorkSettings
     from rtbf.ticket_view import TicketView
-
-_STATES = ("received", "identifying", "locating", "planning", "awaiting_approval", "unlearning", "verifying", "closed")
-_OUTCOMES = ("partially_fulfilled", "no_data", "refused", "unverified", "duplicate")
 
 
 @click.command("run")
 @click.argument("ticket_id", metavar="TICKET")
-@click.option("--until", type=click.Choice(_STATES), help="Stop when the ticket has come this far.")
+@click.option("--until", type=click.Choice(STATES), help="Stop when the ticket has come this far.")
 @click.pass_obj
 def run_command(context: CliContext, ticket_id: str, until: str | None) -> int:
     """Advance a ticket as far as allowed, in this process. Run it again and it continues."""
@@ -28,7 +27,7 @@ def run_command(context: CliContext, ticket_id: str, until: str | None) -> int:
 
     with shown_progress() as progress:
         view = advance(context.open_installation(), ticket_id, context.actor, progress, work=work_settings(context), until=until)
-    _tell(context, view)
+    show_ticket(context, ticket_id)
     return exit_code_for(view)
 
 
@@ -46,7 +45,7 @@ def footprint(context: CliContext, ticket_id: str, *, again: bool) -> int:
         reopen_locating(installation, ticket_id, context.actor)
     with shown_progress() as progress:
         view = advance(installation, ticket_id, context.actor, progress, work=work_settings(context), until="planning")
-    _tell(context, view)
+    show_ticket(context, ticket_id)
     return DONE if view.footprint is not None else WAITING
 
 
@@ -67,41 +66,9 @@ def plan(
 
     request = plan_request(method=method, model=model, guarantee=guarantee, sets=sets, seed=seed)
     with shown_progress() as progress:
-        view = plan_ticket(context.open_installation(), ticket_id, context.actor, request, progress, work=work_settings(context))
-    _tell(context, view)
+        plan_ticket(context.open_installation(), ticket_id, context.actor, request, progress, work=work_settings(context))
+    show_ticket(context, ticket_id)
     return WAITING
-
-
-@click.command("approve")
-@click.argument("ticket_id", metavar="TICKET")
-@click.option("--digest", required=True, help="The plan's digest as you read it: sha256:…")
-@click.pass_obj
-def approve(context: CliContext, ticket_id: str, digest: str) -> None:
-    """Approve a plan. You must be neither the ticket's submitter nor the plan's maker."""
-    _decide_plan(context, ticket_id, digest, is_approval=True)
-
-
-@click.command("reject")
-@click.argument("ticket_id", metavar="TICKET")
-@click.option("--digest", required=True, help="The plan's digest as you read it: sha256:…")
-@click.pass_obj
-def reject(context: CliContext, ticket_id: str, digest: str) -> None:
-    """Reject a plan; the ticket goes back to planning."""
-    _decide_plan(context, ticket_id, digest, is_approval=False)
-
-
-@click.command("decide")
-@click.argument("ticket_id", metavar="TICKET")
-@click.option("--close", "outcome", type=click.Choice(_OUTCOMES), required=True, help="The outcome to close the ticket with.")
-@click.pass_obj
-def decide(context: CliContext, ticket_id: str, outcome: str) -> None:
-    """Close a ticket by a person's decision; what its records deny is refused."""
-    from rtbf.pipeline.closing import close_ticket  # noqa: PLC0415 - the database layer, when it is needed
-    from rtbf.ticket_view import view_ticket  # noqa: PLC0415
-
-    installation = context.open_installation()
-    close_ticket(installation, ticket_id, outcome, context.actor)
-    _tell(context, view_ticket(installation, ticket_id))
 
 
 def exit_code_for(view: TicketView) -> int:
@@ -126,18 +93,3 @@ def work_settings(context: CliContext) -> WorkSettings:
     return WorkSettings(
         lease_s=settings.lease_s, torch_threads=settings.torch_threads, phone_region=settings.phone_region, owner=this_process()
     )
-
-
-def _decide_plan(context: CliContext, ticket_id: str, digest: str, *, is_approval: bool) -> None:
-    from rtbf.pipeline.approvals import decide_plan  # noqa: PLC0415 - the database layer, when it is needed
-    from rtbf.ticket_view import view_ticket  # noqa: PLC0415
-
-    installation = context.open_installation()
-    decide_plan(installation, ticket_id, digest, context.actor, is_approval=is_approval)
-    _tell(context, view_ticket(installation, ticket_id))
-
-
-def _tell(context: CliContext, view: Any) -> None:  # noqa: ANN401 - a TicketView, whose module is loaded when needed
-    from rtbf.cli.ticket_panel import ticket_json, ticket_panel  # noqa: PLC0415 - rich, when it is needed
-
-    emit(context, ticket_json(view), lambda: ticket_panel(view))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rtbf.clock import rfc3339
 from rtbf.errors import BadInput
 from rtbf.pipeline.moves import note, settle
-from rtbf.store.actors import actor_id_for, new_id
+from rtbf.store.actors import actor_id_for, actor_names, new_id
 from rtbf.store.law_tables import ResidualRow
-from rtbf.store.residuals import add_residual, find_residual, resolve_residual
+from rtbf.store.residuals import add_residual, all_residuals, find_residual, residuals_of, resolve_residual
 from rtbf.store.tickets import find_ticket
 
 if TYPE_CHECKING:
@@ -18,6 +20,56 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from rtbf.installation import Installation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedResidual:
+    """Something that remains after a ticket. `owner` is an actor's name; `needs_identifiers`: the ticket's key must outlive it."""
+
+    residual_id: str
+    ticket_id: str
+    reason: str
+    name: str
+    owner: str | None
+    due_at: datetime | None
+    needs_identifiers: bool
+    resolved_at: datetime | None
+
+
+def read_residuals(installation: Installation, ticket_id: str | None, *, with_resolved: bool = False) -> tuple[NamedResidual, ...]:
+    """Return what remains of one ticket (None: of all), those without a date first, then by date; raises UnknownName."""
+    with installation.transaction() as session:
+        if ticket_id is not None:
+            find_ticket(session, ticket_id)
+        return named_residuals(session, ticket_id, with_resolved=with_resolved)
+
+
+def named_residuals(session: Session, ticket_id: str | None, *, with_resolved: bool) -> tuple[NamedResidual, ...]:
+    """Return the same within the caller's transaction."""
+    rows = [
+        row
+        for row in (all_residuals(session) if ticket_id is None else residuals_of(session, ticket_id))
+        if with_resolved or row.resolved_at is None
+    ]
+    names = actor_names(session, {row.owner_id for row in rows if row.owner_id is not None})
+    found = [
+        NamedResidual(
+            residual_id=row.id,
+            ticket_id=row.ticket_id,
+            reason=row.reason,
+            name=row.name,
+            owner=None if row.owner_id is None else names[row.owner_id],
+            due_at=row.due_at,
+            needs_identifiers=row.needs_identifiers,
+            resolved_at=row.resolved_at,
+        )
+        for row in rows
+    ]
+    return tuple(sorted(found, key=_by_date))
+
+
+def _by_date(entry: NamedResidual) -> tuple[bool, str, str]:
+    return entry.due_at is not None, "" if entry.due_at is None else rfc3339(entry.due_at), entry.residual_id
 
 
 def open_residual(

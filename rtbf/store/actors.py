@@ -13,7 +13,7 @@ from rtbf.errors import BadInput, UnknownName
 from rtbf.store.tables import ActorKeyRow, ActorRow, TokenRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -54,6 +54,13 @@ def actor_name(session: Session, actor_id: str) -> str:
     if row is None:
         raise UnknownName("actor", actor_id, (), "rtbf show TICKET")
     return row.name
+
+
+def actor_names(session: Session, actor_ids: Collection[str]) -> dict[str, str]:
+    """Return the name behind each of these actor ids, in one query; an id that is not stored here stands for itself."""
+    names = {actor_id: actor_id for actor_id in actor_ids}
+    names.update((row.id, row.name) for row in session.scalars(select(ActorRow).where(ActorRow.id.in_(actor_ids))))
+    return names
 
 
 def register_actor_key(session: Session, actor_id: str, key_id: str, spki: bytes, now: datetime) -> None:

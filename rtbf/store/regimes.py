@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -31,4 +32,9 @@ def kept_regime(session: Session, digest: str) -> Regime:
         raise RecordBroken(
             found="a regime pack that is missing or was changed", expected=digest, remedy="restore the database from a backup"
         )
-    return TypeAdapter(Regime).validate_json(row.body)
+    return _read(row.body)
+
+
+@functools.cache
+def _read(body: bytes) -> Regime:
+    return TypeAdapter(Regime).validate_json(body)

@@ -42,6 +42,11 @@ def open_residuals(session: Session) -> Sequence[ResidualRow]:
     return sorted(unresolved, key=lambda row: (row.due_at is not None, row.due_at.timestamp() if row.due_at is not None else 0.0))
 
 
+def all_residuals(session: Session) -> Sequence[ResidualRow]:
+    """Return every residual of every ticket, resolved ones too, oldest first."""
+    return session.scalars(select(ResidualRow).order_by(ResidualRow.opened_at, ResidualRow.id)).all()
+
+
 def find_residual(session: Session, residual_id: str) -> ResidualRow:
     """Return one residual; raises UnknownName."""
     row = session.get(ResidualRow, residual_id)
