@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from rtbf.plan.record import Plan
 from rtbf.store.actors import actor_id_for, new_id
 from rtbf.store.identity import OPEN, identity_checks
 from rtbf.store.law_tables import NoticeRow
-from rtbf.store.notices import QUEUED, REQUESTER, add_notice, find_notice, is_delivered, notices_about, queued_notices
+from rtbf.store.notices import QUEUED, REQUESTER, add_notice, find_notice, is_delivered, notices_about, notices_of, queued_notices
 from rtbf.store.recipients import DUE, TOLD, find_duty
 from rtbf.store.records import latest_record
 from rtbf.store.ticket_keys import has_ticket_key
@@ -46,6 +47,43 @@ WAITS_S = 600
 """A sweep leaves younger letters to whoever wrote them and is sending them; ten times the longest wait for a mail server."""
 
 _RESTS_ON_RECORDS = frozenset({"fulfilment", "partial", "refusal", "no_data"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoticeSeen:
+    """One letter without its words. `to` is "requester" or a recipient's id; `state` as in the store's notices."""
+
+    notice_id: str
+    kind: str
+    to: str
+    locale: str
+    template_digest: str
+    channel: str
+    code: str | None
+    state: str
+    written_at: datetime
+    sent_at: datetime | None
+
+
+def ticket_notices(installation: Installation, ticket_id: str) -> tuple[NoticeSeen, ...]:
+    """Return the ticket's letters, oldest first; raises UnknownName."""
+    with installation.transaction() as session:
+        find_ticket(session, ticket_id)
+        return tuple(
+            NoticeSeen(
+                notice_id=row.id,
+                kind=row.kind,
+                to=row.to,
+                locale=row.locale,
+                template_digest=row.template_digest,
+                channel=row.channel,
+                code=row.code,
+                state=row.state,
+                written_at=row.created_at,
+                sent_at=row.sent_at,
+            )
+            for row in notices_of(session, ticket_id)
+        )
 
 
 def preview_notice(installation: Installation, ticket_id: str, kind: str, *, code: str | None = None, text: Secret | None = None) -> Letter:

@@ -50,6 +50,17 @@ _MAX_CONTACT = 320
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RecipientSeen:
+    """One recipient and what it received."""
+
+    recipient_id: str
+    name: str
+    contact: str
+    artefacts: tuple[str, ...]
+    is_retired: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DutySeen:
     """That a recipient must be told of one ticket's erasure, and how far that came: due, told, acknowledged, waived."""
 
@@ -90,6 +101,21 @@ def retire_recipient(installation: Installation, recipient: str, actor: str) -> 
             row.retired_at = now
             session.flush()
             _note(session, installation, "recipient.retired", actor_id_for(session, actor, now), now, {"recipient": row.id})
+
+
+def read_recipients(installation: Installation) -> tuple[RecipientSeen, ...]:
+    """Return every recipient, retired ones too, by name."""
+    with installation.transaction() as session:
+        return tuple(
+            RecipientSeen(
+                recipient_id=row.id,
+                name=row.name,
+                contact=row.contact,
+                artefacts=tuple(_names(row)),
+                is_retired=row.retired_at is not None,
+            )
+            for row in stored.all_recipients(session)
+        )
 
 
 def ticket_duties(installation: Installation, ticket_id: str) -> tuple[DutySeen, ...]:
