@@ -280,9 +280,12 @@ def _create_links() -> None:
         sa.Column("is_temporary", sa.Boolean, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("review_at", INSTANT, nullable=False),
-        sa.Column("lifted_at", INSTANT),
-        sa.Column("hits", sa.Integer, nullable=False),
+        sa.Column("lift_reason", sa.String(40)),
+        sa.Column("lift_asked_by", sa.String(40)),
         sa.PrimaryKeyConstraint("token", "origin", name="pk_suppression"),
+        _refers("suppression", "lift_asked_by", "actor.id"),
+        # In the order of the tokens: an order of insertion would tell in which order people came.
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_suppression_origin", "suppression", ["origin"])
     op.create_table(

@@ -4,7 +4,8 @@ SQLite runs in WAL mode with foreign keys on, full synchronisation, and BEGIN IM
 deferred one may fail half-way with "database is locked" when it turns from reading to writing.
 
 The wrapped ticket keys lie apart: on SQLite in a file of their own that is attached as `rtbf_keys`, on PostgreSQL in the
-schema of that name. Deleted keys are overwritten in the file (secure_delete), and its journal is no write-ahead log.
+schema of that name. What is deleted is overwritten in both files (secure_delete), and the key file's journal is no
+write-ahead log; `rtbf.store.scrubbing` empties the main file's.
 A crash while both files are committed can leave a key without its ticket (swept later), or a ticket without its key,
 which says so when it is opened; SQLite is atomic over several files only without a write-ahead log.
 """
@@ -157,7 +158,7 @@ def _prepare_sqlite(connection: SQLiteConnection, key_store: Path) -> None:
     connection.isolation_level = None
     connection.execute("ATTACH DATABASE ? AS rtbf_keys", (str(key_store),))
     for pragma in (
-        "main.journal_mode=WAL", "foreign_keys=ON", "main.synchronous=FULL",
+        "main.journal_mode=WAL", "foreign_keys=ON", "main.synchronous=FULL", "main.secure_delete=ON",
         "rtbf_keys.journal_mode=DELETE", "rtbf_keys.secure_delete=ON", "rtbf_keys.synchronous=FULL",
     ):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-ModelStatus = Literal["live", "candidate", "superseded", "rejected"]
+ModelStatus = Literal["live", "candidate", "superseded", "rejected", "purged"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -177,7 +177,7 @@ class CorpusVersionRow(Base):
 
 
 class ModelRow(Base):
-    """One set of weights. `status`: live (served), candidate (unlearned, not yet released), superseded, rejected."""
+    """One set of weights. `status`: live (served), candidate (unlearned, not yet released), superseded, rejected, purged (files gone)."""
 
     __tablename__ = "model"
     __table_args__ = (UniqueConstraint("name", "revision"),)

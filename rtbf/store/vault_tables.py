@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, String
+from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rtbf.store.tables import Base, UTCDateTime
@@ -28,9 +28,14 @@ class TicketKeyRow(Base):
 
 
 class SuppressionRow(Base):
-    """One keyed token that keeps a person out of later ingests. `origin` is a random reference, unlinkable once the ticket is shredded."""
+    """One keyed token that keeps a person out of later ingests. `origin` is a random reference, unlinkable once the ticket is shredded.
+
+    Times are no finer than a month and rows lie in the order of their tokens, so that the ledger's times and counts do not
+    tell whose entry this is. How often an entry was hit is not counted: that would be one fact more about its person.
+    """
 
     __tablename__ = "suppression"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
     token: Mapped[str] = mapped_column(String(64), primary_key=True)
     origin: Mapped[str] = mapped_column(String(40), primary_key=True, index=True)
     kind: Mapped[str] = mapped_column(String(30))
@@ -42,5 +47,6 @@ class SuppressionRow(Base):
     """Restriction while the ticket is open (GDPR Art. 18); kept or lifted when it closes."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     review_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    lifted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    hits: Mapped[int]
+    lift_reason: Mapped[str | None] = mapped_column(String(40))
+    """A code, when a first person asked to lift the entry; a second one does it, and the row is gone."""
+    lift_asked_by: Mapped[str | None] = mapped_column(ForeignKey("actor.id"))
