@@ -53,8 +53,8 @@ class Asked:
 def ask_identity(installation: Installation, ticket_id: str, method: str, doubt: str, actor: str, *, version: int | None = None) -> Asked:
     """Open a check because of a recorded doubt. Without a code the person was asked by whoever calls, and the clock waits from now.
 
-    With a code nobody was asked before the letter is gone: `rtbf.pipeline.asking.ask_person` sends it, and lets the clock
-    wait then. An earlier open check of the ticket ends with this one. Raises BadInput for an unknown method or doubt, or
+    With a code nobody was asked before the letter is gone: `rtbf.pipeline.asking.ask_person` sends it, and the clock waits
+    from then. An earlier open check of the ticket ends with this one. Raises BadInput for an unknown method or doubt, or
     a code without an address to send it to; IllegalMove when the identity is established already; TicketChanged.
     """
     require_method(method)
@@ -88,16 +88,6 @@ def ask_identity(installation: Installation, ticket_id: str, method: str, doubt:
             count_change(session, row)
             settle(session, row, now)
     return Asked(check_id=check_id, method=method, doubt=doubt, expires_at=expires_at, code=code)
-
-
-def await_answer(installation: Installation, ticket_id: str, check_id: str, actor: str) -> None:
-    """Note that the question of an open check has left us: from now on the clock waits, where the regime says so."""
-    now = installation.clock()
-    with installation.transaction() as session:
-        row = find_ticket(session, ticket_id)
-        # A quick person may have answered before this line: then there is nothing to wait for.
-        if any(check.id == check_id and check.result == OPEN for check in identity_checks(session, ticket_id)):
-            suspend_clock(session, installation, row.id, actor_id_for(session, actor, now), now)
 
 
 def take_back(installation: Installation, ticket_id: str, check_id: str, actor: str) -> None:
@@ -220,7 +210,8 @@ def _code_check(session: Session, ticket_id: str, check_id: str | None) -> Ident
     with_code = [check for check in checks if check.method == CODE_METHOD]
     if not with_code:
         raise IdentityRefused(found="no one-time code", expected="a code that was sent", remedy=_ask_again(ticket_id))
-    return with_code[-1]
+    # Two questions of one instant have no order of their own, but at most one of them is open.
+    return next((check for check in with_code if check.result == OPEN), with_code[-1])
 
 
 def _require_open(check: IdentityCheckRow, ticket_id: str, now: datetime) -> None:

@@ -17,13 +17,14 @@ from rtbf.errors import LetterRefused
 from rtbf.files import make_private_folder, replace_file
 from rtbf.notice.message import checked_id
 from rtbf.notice.render import Letter
-from rtbf.pipeline.clock import calendar_of, extend_clock, stop_clock
+from rtbf.pipeline.clock import calendar_of, extend_clock, stop_clock, suspend_clock
 from rtbf.pipeline.closing import close_fulfilled, close_withdrawn
 from rtbf.pipeline.facts import facts_of
 from rtbf.pipeline.moves import note, settle
 from rtbf.pipeline.notice_rules import CLOSES_AT_ONCE, OUTCOME_OF
 from rtbf.store.actors import actor_id_for
 from rtbf.store.identifiers import open_identifiers
+from rtbf.store.identity import is_open_check
 from rtbf.store.law_tables import NoticeRow, RecipientRow
 from rtbf.store.notices import DROPPED, FAILED, QUEUED, REQUESTER, SENT, WRITTEN, find_notice, is_delivered, notices_of
 from rtbf.store.recipients import DUE, TOLD, find_duty
@@ -166,6 +167,9 @@ def _follow(session: Session, installation: Installation, notice: NoticeRow, act
         stop_clock(session, installation, notice.ticket_id, notice.id, actor_id, now)
     if notice.kind == "extension" and notice.code is not None:
         extend_clock(session, installation, notice.ticket_id, notice.code, notice.id, actor_id, now)
+    if notice.kind == "identity_request" and is_open_check(session, notice.ticket_id, notice.basis):
+        # The clock waits from when the question left us, not from when somebody meant to ask.
+        suspend_clock(session, installation, notice.ticket_id, actor_id, now)
     duty = None if notice.kind != "recipient" else find_duty(session, notice.ticket_id, notice.to)
     if duty is not None and duty.state in {DUE, TOLD}:
         duty.state, duty.notice_id, duty.changed_by, duty.changed_at = TOLD, notice.id, actor_id, now

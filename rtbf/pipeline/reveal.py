@@ -14,17 +14,11 @@ from rtbf.pipeline.moves import note
 from rtbf.store.actors import actor_id_for
 from rtbf.store.identifiers import open_identifiers
 from rtbf.store.tickets import find_ticket
+from rtbf.ticket.purpose import PURPOSES
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.vault.identifier import OpenIdentifier
-
-PURPOSES: dict[str, str] = {
-    "locate_by_hand": "look for the person in a place that no locator reads",
-    "answer_person": "write or speak to the person about this ticket",
-    "authority_request": "answer a supervisory authority or a court",
-    "audit": "check that this ticket was worked on correctly",
-}
 
 
 def reveal_identifiers(installation: Installation, ticket_id: str, purpose: str, actor: str) -> tuple[OpenIdentifier, ...]:

@@ -34,6 +34,11 @@ def add_identity_check(session: Session, check: IdentityCheckRow) -> None:
     session.flush()
 
 
+def is_open_check(session: Session, ticket_id: str, check_id: str | None) -> bool:
+    """Return whether this check of the ticket still waits for its answer."""
+    return any(check.id == check_id and check.result == OPEN for check in identity_checks(session, ticket_id))
+
+
 def end_open_checks(session: Session, ticket_id: str, now: datetime, *, only: str | None = None) -> None:
     """End the ticket's open checks (or `only` one), as of now: no code of theirs passes any more, and the seals are forgotten."""
     for check in identity_checks(session, ticket_id):

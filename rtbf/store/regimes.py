@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
+from sqlalchemy.exc import IntegrityError
 
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import canonical_bytes, digest_bytes
@@ -20,8 +22,9 @@ def keep_regime(session: Session, regime: Regime) -> str:
     """Store the pack unless these very bytes are there; return its digest."""
     digest = regime.digest
     if session.get(RegimePackRow, digest) is None:
-        session.add(RegimePackRow(digest=digest, name=regime.name, body=canonical_bytes(regime)))
-        session.flush()
+        # A savepoint, because on PostgreSQL another transaction may store the pack between the look and the insert.
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(RegimePackRow(digest=digest, name=regime.name, body=canonical_bytes(regime)))
     return digest
 
 

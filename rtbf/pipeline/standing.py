@@ -1,0 +1,88 @@
+"""Where a ticket stands for the systems that follow it: state, dates and identity, read in one transaction.
+
+The officer's page reads more (`rtbf.pipeline.dossier`); this is what leaves the house. It holds no personal data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rtbf.pipeline.clock import clock_of
+from rtbf.store.identity import EXPIRED, OPEN, identity_checks
+from rtbf.store.regimes import kept_regime
+from rtbf.store.tickets import find_ticket
+from rtbf.ticket.deadline import is_overdue
+from rtbf.ticket.identity import highest_level
+from rtbf.ticket.lifecycle import CLOSED
+from rtbf.ticket_view import view_in
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rtbf.installation import Installation
+    from rtbf.ticket.deadline import LegalClock
+    from rtbf.ticket.regime import IdentityLevel
+    from rtbf.ticket_view import TicketView
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """A ticket's view and clock as of one moment. `identity_level`: the highest that a passed check reached; None before one."""
+
+    view: TicketView
+    clock: LegalClock
+    is_overdue: bool
+    """Whether an answer is due and late; never true of a closed ticket."""
+    identity_level: IdentityLevel | None
+    identity_required: IdentityLevel
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckStanding:
+    """One identity check. `result`: open, passed, failed, expired; an open one whose time is over is told as expired."""
+
+    check_id: str
+    method: str
+    doubt: str | None
+    result: str
+    level: str | None
+    attempts: int
+    asked_at: datetime
+    expires_at: datetime | None
+
+
+def standing_of(installation: Installation, ticket_id: str) -> Standing:
+    """Return where a ticket stands now; raises UnknownName with the nearest ids."""
+    now = installation.clock()
+    with installation.transaction() as session:
+        view = view_in(session, ticket_id)
+        clock = clock_of(session, ticket_id, now)
+        regime = kept_regime(session, view.ticket.regime_digest)
+    return Standing(
+        view=view,
+        clock=clock,
+        is_overdue=view.state != CLOSED and is_overdue(clock, now),
+        identity_level=highest_level(view.identity_methods),
+        identity_required=regime.identity_levels[view.ticket.requester_role],
+    )
+
+
+def checks_of(installation: Installation, ticket_id: str) -> tuple[CheckStanding, ...]:
+    """Return the ticket's identity checks, oldest first; raises UnknownName."""
+    now = installation.clock()
+    with installation.transaction() as session:
+        find_ticket(session, ticket_id)
+        return tuple(
+            CheckStanding(
+                check_id=check.id,
+                method=check.method,
+                doubt=check.doubt,
+                result=EXPIRED if check.result == OPEN and check.expires_at is not None and check.expires_at <= now else check.result,
+                level=check.level,
+                attempts=check.attempts,
+                asked_at=check.asked_at,
+                expires_at=check.expires_at,
+            )
+            for check in identity_checks(session, ticket_id)
+        )
