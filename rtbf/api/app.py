@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from rtbf.api.guard import Guard
 from rtbf.api.problems import install_problems
-from rtbf.api.routes import description, health, tickets
+from rtbf.api.routes import description, health, identity, tickets
 from rtbf.config import read_settings
 from rtbf.installation import Installation
 from rtbf.logs import configure_logs
@@ -38,6 +38,7 @@ def create_app(installation: Installation) -> FastAPI:
     app.include_router(description.router)
     app.include_router(health.router)
     app.include_router(tickets.router)
+    app.include_router(identity.router)
     app.add_middleware(Guard)
     return app
 

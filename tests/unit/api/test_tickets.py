@@ -69,7 +69,7 @@ def test_an_answer_shows_identifiers_by_number_kind_and_commitment_only(caller: 
     shown = caller.get(f"/v1/tickets/{submitted['id']}").json()
 
     assert shown == submitted
-    assert [sorted(mark) for mark in shown["identifiers"]] == [["commitment", "kind", "number"]] * 2
+    assert [sorted(mark) for mark in shown["identifiers"]] == [["commitment", "kind", "number", "warnings"]] * 2
     assert [(mark["number"], mark["kind"]) for mark in shown["identifiers"]] == [(1, "name"), (2, "phone")]
 
 
