@@ -52,7 +52,7 @@ def write_letter(installation: Installation, ticket_id: str, kind: str, state: s
         session.add(
             NoticeRow(
                 id=notice_id, ticket_id=ticket_id, kind=kind, locale="en", template_digest=builders.sha(70), channel="email",
-                to="requester",                 code=None, body=body, state=state, actor_id=actor_id_for(session, COLLEAGUE, now), created_at=now,
+                to="requester", code=None, body=body, state=state, actor_id=actor_id_for(session, COLLEAGUE, now), created_at=now,
                 sent_at=now if state == SENT else None,
             )
         )  # fmt: skip
