@@ -10,8 +10,8 @@ import pytest
 from rtbf.files import make_private_folder
 from rtbf.report.record import Report
 from rtbf.store.actors import actor_name, list_tokens, revoke_token
-from rtbf.store.records import save_record
 from rtbf.store.identifiers import open_identifiers
+from rtbf.store.records import save_record
 from rtbf.store.tickets import list_tickets
 from rtbf.ticket_view import view_ticket
 
