@@ -23,7 +23,7 @@ KINDS = ("acknowledgement", "refusal", "partial", "fulfilment", "no_data", "unve
 
 _WORDS = {
     "sent": "sent by e-mail",
-    "written": "written, to be posted",
+    "written": "to be posted",
     "queued": "waits to be sent",
     "failed": "refused",
     "dropped": "dropped",
@@ -141,8 +141,8 @@ def _table(seen: Sequence[NoticeSeen]) -> RenderableType:
         return "No letters yet: `rtbf notice send TICKET acknowledgement`"
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("letter", "to", "words", "how far", "when"):
-        table.add_column(column, overflow="fold", no_wrap=column in {"letter", "words"})
+        table.add_column(column, overflow="fold", no_wrap=column == "when")
     for entry in seen:
-        kind = entry.kind.replace("_", " ") + (f"\n{entry.code}" if entry.code else "")
+        kind = entry.kind.replace("_", " ") + (f"\n{entry.code.rpartition(':')[2]}" if entry.code else "")
         table.add_row(kind, entry.to, entry.locale, _WORDS.get(entry.state, entry.state), moment(entry.sent_at or entry.written_at))
     return table

@@ -160,7 +160,8 @@ def _fields(case: Case, kind: str, said: Said) -> LetterFields:
         more |= {
             "recipient_name": said.recipient_name,
             "materials": said.materials,
-            "suppression_export": policy.controller_contact,
+            # A recipient of weights alone has no records to filter.
+            "suppression_export": policy.controller_contact if any(part.kind == "dataset" for part in said.materials or ()) else None,
             "reply_by": case.day(case.now + timedelta(days=policy.residual_days)),
         }
     elif kind != "acknowledgement":
@@ -205,8 +206,9 @@ def _answer_fields(case: Case, kind: str, said: Said) -> dict[str, Any]:
 def _identity_fields(case: Case, said: Said) -> dict[str, Any]:
     check = _check(case, said)
     clock = clock_of(case.session, case.row.id, case.now)
-    # A question that came too late moves nothing, whatever the regime says of questions (rtbf.ticket.deadline, rules 4 and 5).
-    effect = kept_regime(case.session, case.ticket.regime_digest).verification_effect if clock.is_suspended else "none"
+    # A question that comes too late moves nothing, whatever the regime says of questions (rtbf.ticket.deadline, rules 4 and 5).
+    moves = clock.is_suspended or case.now < clock.deadline_at
+    effect = kept_regime(case.session, case.ticket.regime_digest).verification_effect if moves else "none"
     code = None if said.asked is None else said.asked.code
     return {
         "doubt": None if check.doubt is None else Secret(case.word("doubts", check.doubt)),
@@ -246,7 +248,7 @@ def _search_fields(case: Case) -> dict[str, Any]:
         for gap in footprint.not_searched
     ]
     gaps += [
-        Unsearched(name=f"{corpus.corpus} ({corpus.unread})", reason=case.word("gaps", "unread"))
+        Unsearched(name=corpus.corpus, reason=f"{case.word('gaps', 'unread')}: {corpus.unread}")
         for corpus in footprint.searched
         if corpus.unread
     ]

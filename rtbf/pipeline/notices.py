@@ -22,7 +22,7 @@ from rtbf.store.actors import actor_id_for, new_id
 from rtbf.store.identity import OPEN, identity_checks
 from rtbf.store.law_tables import NoticeRow
 from rtbf.store.notices import QUEUED, REQUESTER, add_notice, find_notice, is_delivered, notices_about, notices_of, queued_notices
-from rtbf.store.recipients import DUE, TOLD, find_duty
+from rtbf.store.recipients import DUE, TOLD, all_recipients, find_duty
 from rtbf.store.records import latest_record
 from rtbf.store.ticket_keys import has_ticket_key
 from rtbf.store.tickets import find_ticket
@@ -51,7 +51,7 @@ _RESTS_ON_RECORDS = frozenset({"fulfilment", "partial", "refusal", "no_data"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoticeSeen:
-    """One letter without its words. `to` is "requester" or a recipient's id; `state` as in the store's notices."""
+    """One letter without its words. `to` is "requester" or a recipient's name; `state` as in the store's notices."""
 
     notice_id: str
     kind: str
@@ -69,11 +69,12 @@ def ticket_notices(installation: Installation, ticket_id: str) -> tuple[NoticeSe
     """Return the ticket's letters, oldest first; raises UnknownName."""
     with installation.transaction() as session:
         find_ticket(session, ticket_id)
+        names = {recipient.id: recipient.name for recipient in all_recipients(session)}
         return tuple(
             NoticeSeen(
                 notice_id=row.id,
                 kind=row.kind,
-                to=row.to,
+                to=names.get(row.to, row.to),
                 locale=row.locale,
                 template_digest=row.template_digest,
                 channel=row.channel,
@@ -206,8 +207,9 @@ def queue_letter(
             notice.channel = channel_for(session, installation, row.id, to, by_post=by_post or notice.channel == POST)
             session.flush()
             return notice
-    sent = [notice for notice in earlier if is_delivered(notice)]
-    if sent and not again and not (kind == "identity_request" and sent[-1].basis != basis):
+    # Each identity check has a request of its own; every other kind is one letter.
+    sent = [notice for notice in earlier if is_delivered(notice) and (kind != "identity_request" or notice.basis == basis)]
+    if sent and not again:
         raise IllegalMove(
             found=f"a second letter of kind '{kind}'",
             expected=f"one; it was sent on {rfc3339(sent[-1].sent_at or sent[-1].created_at)}",

@@ -51,6 +51,8 @@ ROLE_OF = {
 }
 """Reason of a residual → the role that a letter names as its owner; the ledger knows the actor, the person need not."""
 
+_ORDER = {reason: place for place, reason in enumerate(ROLE_OF)}
+
 _DONE = {"merged": "unlearn_approx", "adapter": "overlay_adapter"}
 """Kind of an unlearned artefact → what was done. `unchanged` weights are nothing done."""
 
@@ -98,7 +100,8 @@ def remaining_items(case: Case) -> tuple[Remaining, ...]:
     """Return the open residuals: where, why, until when, and by which role; raises LetterIncomplete for one nobody owns."""
     recipients = {recipient.id: recipient.name for recipient in all_recipients(case.session)}
     remaining = []
-    for residual in residuals_of(case.session, case.row.id):
+    # Rows of one instant have no order of their own, and one letter is compared with another.
+    for residual in sorted(residuals_of(case.session, case.row.id), key=lambda entry: (_ORDER.get(entry.reason, len(_ORDER)), entry.name)):
         if residual.resolved_at is not None:
             continue
         if residual.due_at is None or residual.owner_id is None:

@@ -17,11 +17,14 @@ from rtbf.pipeline.residuals import open_residual
 from rtbf.plan.decisions import Decisions, erased_records, items_to_erase, models_to_change
 from rtbf.plan.holds import held_items
 from rtbf.plan.items import MODEL_PREFIX, RECORD_PREFIX, model_item, record_item
+from rtbf.plan.record import Plan
+from rtbf.report.residuals import derived_residuals
 from rtbf.store.holds import all_holds
 from rtbf.store.law_tables import RecipientDutyRow
 from rtbf.store.recipients import DUE, TOLD, add_duty, duties_of, find_recipient, recipients_of
 from rtbf.store.records import newest_record
 from rtbf.store.residuals import residuals_of
+from rtbf.ticket.lifecycle import VERIFYING
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def open_remaining(session: Session, installation: Installation, row: TicketRow, actor_id: str, now: datetime) -> None:
-    """Open residuals for what a hold keeps back and for the records at their source; the report opens those of its plan."""
+    """Open residuals for what a hold keeps back, and for what follows from plan and footprint (rtbf.report.residuals)."""
     footprint = newest_record(session, row.id, Footprint)
     decisions = newest_record(session, row.id, Decisions)
     if footprint is None or decisions is None:
@@ -47,8 +50,12 @@ def open_remaining(session: Session, installation: Installation, row: TicketRow,
         ends = [held[item].until, wanted[place]] if place in wanted else [held[item].until]
         # Several holds on one dataset: looked at again when the last of them ends, or on the policy's day if one has no end.
         wanted[place] = None if None in ends else max(end for end in ends if end is not None)
-    for hit in erased_records(footprint, decisions):
-        wanted[("source_records", f"{hit.corpus} {hit.version}")] = None
+    plan = newest_record(session, row.id, Plan)
+    if row.state == VERIFYING and plan is not None:
+        wanted |= dict.fromkeys(derived_residuals(plan, footprint))
+    else:
+        sources = (("source_records", f"{hit.corpus} {hit.version}") for hit in erased_records(footprint, decisions))
+        wanted |= dict.fromkeys((*sources, ("own_copies", row.id)))
     for (reason, name), due_at in wanted.items():
         if (reason, name) not in known:
             open_residual(session, installation, row.id, reason, name, actor_id, now, due_at=due_at)
