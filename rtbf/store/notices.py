@@ -41,9 +41,7 @@ def find_notice(session: Session, notice_id: str) -> NoticeRow:
 def notices_about(session: Session, ticket_id: str, kind: str, to: str, since: datetime | None) -> tuple[NoticeRow, ...]:
     """Return the ticket's notices of one kind to one reader, oldest first; `since` leaves out those written before that moment."""
     return tuple(
-        row
-        for row in notices_of(session, ticket_id)
-        if (row.kind, row.to) == (kind, to) and (since is None or row.created_at >= since)
+        row for row in notices_of(session, ticket_id) if (row.kind, row.to) == (kind, to) and (since is None or row.created_at >= since)
     )
 
 
