@@ -29,7 +29,7 @@ def reveal(context: CliContext, ticket_id: str, purpose: str) -> None:
     """Show the identifiers of a ticket's person. That you looked, and why, is written into the ledger."""
     from rtbf.pipeline.reveal import reveal_identifiers  # noqa: PLC0415 - the database layer, when it is needed
 
-    if not context.is_json and not sys.stdout.isatty():
+    if not context.is_json and not _is_terminal():
         raise BadInput(
             found="standard output that is no terminal",
             expected="a terminal, so that identifiers end in no file unasked",
@@ -42,6 +42,10 @@ def reveal(context: CliContext, ticket_id: str, purpose: str) -> None:
         "identifiers": [{"number": entry.number, "kind": entry.kind, "value": entry.value.reveal()} for entry in opened],
     }
     emit(context, told, lambda: _table(opened, ticket_id, purpose))
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _table(opened: tuple[OpenIdentifier, ...], ticket_id: str, purpose: str) -> RenderableType:

@@ -11,7 +11,8 @@ import unicodedata
 
 MIXED_SCRIPTS = "mixed_scripts"
 _MIXED_BY_RULE = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"})
-_LETTER_PREFIXES = frozenset({"FULLWIDTH", "HALFWIDTH", "MATHEMATICAL", "MODIFIER"})
+_LETTER_PREFIXES = frozenset({"FULLWIDTH", "HALFWIDTH", "MATHEMATICAL", "MODIFIER", "FEMININE", "MASCULINE", "MICRO"})
+"""First words that name no alphabet. The feminine ordinal sign stands in Mª, as María is written for short."""
 
 
 def script_warnings(text: str) -> tuple[str, ...]:

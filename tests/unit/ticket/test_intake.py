@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rtbf.errors import BadInput
-from rtbf.ticket.intake import MAX_IDENTIFIERS, MAX_VALUE_LENGTH, read_submission
+from rtbf.ticket.intake import MAX_IDENTIFIERS, MAX_VALUE_LENGTH, read_idempotency_key, read_submission
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 CANARY = "Canary Quillfeather"
@@ -46,6 +46,17 @@ def test_the_smallest_submission_is_a_name() -> None:
         (body(regime="mars"), "regime"), (body(channel="pigeon"), "channel"), (body(channel=CANARY), "channel"),
         (body(extra=CANARY), "(unknown field)"), (body(**{CANARY: 1}), "(unknown field)"),
         (body(received_at="yesterday"), "received_at"), (body(received_at="2026-03-01T12:00:00"), "received_at"),
+        (body(received_at=1772452800), "received_at"), (body(received_at=20260301), "received_at"),
+        (body(received_at="20260301"), "received_at"),
+        (body(received_at="1772452800"), "received_at"), (body(received_at="2026-02-29T12:00:00Z"), "received_at"),
+        (body(received_at="2026-03-01"), "received_at"), (body(received_at=True), "received_at"),
+        (body(received_at=[CANARY]), "received_at"),
+        (body(requester={"role": CANARY}), "requester.role"), (body(requester={"name": CANARY}), "requester.(unknown field)"),
+        (body(requester=CANARY), "requester"), (body(grounds=CANARY), "grounds"), (body(grounds=[CANARY]), "grounds.0"),
+        (body(grounds=["A"] * 21), "grounds"), (body(locale=CANARY), "locale"), (body(locale="d"), "locale"), (body(locale=""), "locale"),
+        *((one(f"Jo{mark}Quillfeather"), "subject.0.value") for mark in "\u202e\u202d\u2066\u2067\u2068\u2069\u200e\u200f\u061c"),
+        (one("quill\u200bfeather@example.org", "email"), "subject.0"), (one("quill feather@example.org", "email"), "subject.0"),
+        (one("@example.org", "email"), "subject.0"), (one("Quillfeather", "email"), "subject.0"), (one("call me", "phone"), "subject.0"),
         (body(external_ref=CANARY), "external_ref"), (body(external_ref="x" * 201), "external_ref"), (body(models="chat"), "models"),
         (body(identity={"method": CANARY}), "identity.method"),
         (body(identity={"method": "in_person", "document": CANARY}), "identity.(unknown field)"),
@@ -106,3 +117,53 @@ def test_a_submission_prints_no_value() -> None:
 
     assert "Quillfeather" not in repr(submission)
     assert "Quillfeather" not in repr(submission.secrets())
+
+
+RIGHT_TO_LEFT = [
+    "\u0645\u062d\u0645\u062f \u0639\u0644\u064a",
+    "\u05d9\u05e2\u05dc \u05db\u05d4\u05df",
+    "\u06a9\u0627\u0647\u200c\u06a9\u0634",
+]
+"""Arabic, Hebrew, and Persian with the zero-width non-joiner that its spelling needs."""
+
+
+@pytest.mark.parametrize("value", RIGHT_TO_LEFT)
+def test_names_written_from_right_to_left_are_taken_as_they_are(value: str) -> None:
+    submission = read_submission(one(value), NOW)
+
+    assert submission.secrets()[0][1].reveal() == value
+
+
+@pytest.mark.parametrize("value", ["jo+list@example.org", "p\u0430ul@example.org", "j\u00f6@b\u00fccher.example", "admin@localhost"])
+def test_unusual_addresses_are_taken_as_they_are(value: str) -> None:
+    submission = read_submission(one(value, "email"), NOW)
+
+    assert submission.secrets()[0][1].reveal() == value
+
+
+@pytest.mark.parametrize(
+    "received_at", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T12:00:00Z"]
+)
+def test_a_receipt_from_before_our_years_is_refused(received_at: str) -> None:
+    with pytest.raises(BadInput, match="before 1970"):
+        read_submission(body(received_at=received_at), NOW)
+
+
+def test_a_receipt_at_the_end_of_time_is_in_the_future() -> None:
+    with pytest.raises(BadInput, match="future"):
+        read_submission(body(received_at="9999-12-31T23:59:59-14:00"), NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"), [("k", "k"), ('"k-1"', "k-1"), ('"', '"'), ("x" * 200, "x" * 200), ('""k""', '"k"'), ("a:b/c", "a:b/c")]
+)
+def test_a_key_is_taken_bare_or_quoted(text: str, key: str) -> None:
+    assert read_idempotency_key(text) == key
+
+
+@pytest.mark.parametrize("text", ["", '""', "two words", "x" * 201, "Quillf\u00e4ther", "Quill\nfeather", "Quill\x00feather"])
+def test_what_is_no_key_is_refused_and_never_repeated(text: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        read_idempotency_key(text)
+
+    assert "Quill" not in str(refused.value)

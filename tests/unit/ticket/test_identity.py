@@ -1,0 +1,72 @@
+"""Methods reach levels, levels are ordered, and what was not recorded never suffices."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtbf.errors import BadInput
+from rtbf.ticket.identity import (
+    CODE_METHOD,
+    DOUBTS,
+    LEVELS,
+    METHOD_LEVELS,
+    IdentityMethod,
+    highest_level,
+    level_of,
+    reaches,
+    require_doubt,
+    require_method,
+)
+
+
+@pytest.mark.parametrize(
+    ("level", "required", "is_enough"),
+    [
+        ("low", "low", True), ("low", "substantial", False), ("low", "high", False), ("substantial", "low", True),
+        ("substantial", "substantial", True), ("substantial", "high", False), ("high", "low", True), ("high", "high", True),
+        (None, "low", False), ("", "low", False), ("HIGH", "low", False), ("unheard-of", "low", False),
+    ],
+)  # fmt: skip
+def test_a_level_is_enough_for_itself_and_what_is_below(level: str | None, required: str, *, is_enough: bool) -> None:
+    assert reaches(level, required) is is_enough
+
+
+def test_every_method_has_a_level_and_every_level_a_method() -> None:
+    assert set(METHOD_LEVELS) == set(get_args(IdentityMethod))
+    assert set(METHOD_LEVELS.values()) == set(LEVELS)
+
+
+def test_a_code_sent_to_an_address_is_the_lowest_level() -> None:
+    assert level_of(CODE_METHOD) == "low"
+
+
+@given(st.lists(st.sampled_from(sorted(METHOD_LEVELS)), max_size=6))
+def test_the_highest_level_is_reached_by_one_of_the_methods_and_passed_by_none(methods: list[str]) -> None:
+    highest = highest_level(methods)
+
+    levels = [level_of(method) for method in methods]
+    assert (highest is None) == (not methods)
+    assert all(reaches(highest, level) for level in levels)
+    assert highest is None or highest in levels
+
+
+def test_levels_are_in_order() -> None:
+    assert all(reaches(above, below) and not reaches(below, above) for below, above in pairwise(LEVELS))
+
+
+@pytest.mark.parametrize("text", ["", "passport_scan", "EMAIL_CODE", "Jo Quillfeather"])
+def test_an_unknown_method_or_doubt_is_refused_and_never_repeated(text: str) -> None:
+    for require in (require_method, require_doubt, level_of):
+        with pytest.raises(BadInput) as refused:
+            require(text)
+
+        assert not text or text not in str(refused.value)
+
+
+def test_every_doubt_says_what_it_means() -> None:
+    assert all(require_doubt(code) == code and len(meaning) > 20 for code, meaning in DOUBTS.items())
