@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("rtbf-demo"), show_default=True, help="A new folder for it.")
 @click.pass_obj
 def demo(context: CliContext, folder: Path) -> int:
-    """Tell the whole story: learn, be asked to forget, find, plan, approve, unlearn, measure, sign, check. Takes minutes."""
+    """Tell the whole story: learn, be asked to forget, find, decide, plan, approve, unlearn, measure, sign, check, answer."""
     # torch takes seconds, which only this command pays.
     from rtbf.demo.story import tell  # noqa: PLC0415
 
@@ -34,6 +34,7 @@ def demo(context: CliContext, folder: Path) -> int:
         "npo": ending.npo_verdict,
         "noop": ending.noop_verdict,
         "check": ending.check_status,
+        "outcome": ending.outcome,
     }
     emit(context, data, lambda: _farewell(ending, folder))
     return DONE if ending.is_as_expected else REFUSED
@@ -42,11 +43,12 @@ def demo(context: CliContext, folder: Path) -> int:
 def _farewell(ending: Ending, folder: Path) -> str:
     report = ending.report_folder
     return (
-        f"\nnpo: {ending.npo_verdict}   noop: {ending.noop_verdict} (must be FAIL)   report: {ending.check_status}   "
+        f"\nnoop: {ending.noop_verdict} (must be FAIL)   npo: {ending.npo_verdict}   report: {ending.check_status}   "
         f"{ending.elapsed_s:.0f} s in all\n\n"
-        "open     " + str(report.parent / "1" / "report.pdf") + "\n"
-        f"check    rtbf-check {report.parent / '1' / 'report.dsse.json'} --trust {folder / 'trust.json'}\n"
-        f"look     rtbf --home {folder} show {ending.ticket_id}\n"
+        f"open     {report / 'report.pdf'}\n"
+        f"read     {ending.outbox}  (the letters)\n"
+        f"check    rtbf-check {report / 'report.dsse.json'} --trust {folder / 'trust.json'}\n"
+        f"look     rtbf --home {folder} show {ending.ticket_id} --clock\n"
         f"remove   rm -r {folder}"
     )
 
@@ -86,12 +88,12 @@ class _Terminal:
 
     def say(self, line: str) -> None:
         """Write a line."""
-        self._console.print(f"   {line}", markup=False)
+        self._print(line, "")
 
     def ask(self, question: str, answer: str) -> None:
         """Write question and answer."""
-        self._console.print(f"   ? {question}", style="cyan", markup=False)
-        self._console.print(f"   ! {answer}", style="bold", markup=False)
+        self._print(f"? {question}", "cyan")
+        self._print(f"! {answer}", "bold")
 
     def verdict(self, view: TicketView) -> None:
         """Draw the probe table."""
@@ -103,3 +105,10 @@ class _Terminal:
     def took(self, seconds: float) -> None:
         """Write the chapter's duration."""
         self._console.print(f"   [dim]{seconds:.1f} s[/]")
+
+    def _print(self, line: str, style: str) -> None:
+        """Write a line, every row of it indented."""
+        from rich.padding import Padding  # noqa: PLC0415 - rich, only here
+        from rich.text import Text  # noqa: PLC0415
+
+        self._console.print(Padding(Text(line, style=style), (0, 0, 0, 3)))

@@ -166,7 +166,7 @@ def _decision(dossier: Dossier) -> NextStep:
         return NextStep(
             who="a second person, not the submitter",
             sentence="No record is to be erased: tell the person why, then close as refused",
-            commands=(*_closing(dossier, "refused", "refusal"), look),
+            commands=(*_closing(dossier, "refused", _refusal(dossier)), look),
         )
     return NextStep(
         who="a second person, not the submitter",
@@ -253,11 +253,12 @@ def _grace(dossier: Dossier) -> NextStep:
 
 def _after_closing(dossier: Dossier) -> NextStep:
     left = dossier.open_residuals
+    ending = f"Closed as {(dossier.view.outcome or '').replace('_', ' ')}"
     if not left:
-        return NextStep(who="nobody", sentence=f"Closed as {dossier.view.outcome}; nothing remains to be done", commands=())
+        return NextStep(who="nobody", sentence=f"{ending}; nothing remains to be done", commands=())
     return NextStep(
         who=", ".join(sorted({entry.owner or "a privacy officer" for entry in left})),
-        sentence=f"Closed as {dossier.view.outcome}; {_count(left, 'residual')} to be settled",
+        sentence=f"{ending}; {_count(left, 'residual')} to be settled",
         commands=(Command(line=f"rtbf residual list {dossier.ticket_id}", purpose="see what remains, whose it is, and until when"),),
     )
 
@@ -267,9 +268,15 @@ def _closing(dossier: Dossier, outcome: str, letter: str) -> Iterator[Command]:
     ticket_id = dossier.ticket_id
     if outcome == "partially_fulfilled" and not dossier.facts.is_rest_named:
         yield Command(line=f"rtbf residual list {ticket_id}", purpose="give every residual an owner and a date")
-    if letter not in dossier.facts.notices:
+    if letter.partition(" ")[0] not in dossier.facts.notices:
         yield Command(line=f"rtbf notice send {ticket_id} {letter}", purpose="send the letter")
     yield Command(line=f"rtbf decide {ticket_id} --close {outcome}", purpose="then close")
+
+
+def _refusal(dossier: Dossier) -> str:
+    """Return the letter and what it needs: without an exemption to name, a person has to say why the whole is refused."""
+    has_exemption = any(count.verdict == "retain" for count in dossier.counts)
+    return "refusal" if has_exemption else "refusal --code CODE --text -"
 
 
 def _count(things: object, word: str) -> str:

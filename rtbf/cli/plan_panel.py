@@ -75,8 +75,8 @@ def hold_part(dossier: Dossier) -> RenderableType | None:
         items = sum(other.hold_id == hold.hold_id for other in dossier.held.values())
         until = "until it is released" if hold.until is None else f"until {moment(hold.until)}"
         where = "this ticket" if hold.scope_kind == "ticket" else f"{hold.scope_kind} {hold.scope}"
-        table.add_row("", Text(f"{hold.hold_id}  {items} item(s), on {where}, {until}", style="yellow"))
-        table.add_row("", f"{hold.ground}, papers {hold.authority_ref}")
+        table.add_row("hold", Text(f"{hold.hold_id}  on {where}", style="yellow"))
+        table.add_row("", f"{items} item{'' if items == 1 else 's'}, {until}; {hold.ground}, papers {hold.authority_ref}")
     return Group(section("Holds in force", "rtbf hold list"), table)
 
 
@@ -102,7 +102,8 @@ def plan_part(dossier: Dossier, *, is_whole: bool) -> RenderableType | None:
         table.add_row(Text("missing", style="yellow"), f"{dossier.missing_approvals} approval(s)")
     if dossier.grace_ends_at is not None:
         over = " (over)" if dossier.grace_ends_at <= dossier.now else ""
-        table.add_row("may start", f"{moment(dossier.grace_ends_at)}, {plan.grace_s // 3600} h after the quorum{over}")
+        grace = f"{plan.grace_s // 3600} h after the quorum{over}" if plan.grace_s else "no grace period"
+        table.add_row("may start", f"{moment(dossier.grace_ends_at)}, {grace}")
     hint = "" if is_whole else f"rtbf show {dossier.ticket_id} --plan"
     return Group(section(f"Plan {plan.attempt}", hint), table, Text(f"digest {dossier.view.plan_digest}"))
 

@@ -45,7 +45,7 @@ def ticket_panel(dossier: Dossier, wanted: Collection[str] = (), events: Collect
     parts.append(items_part(dossier) if "items" in wanted else None)
     parts += [decision_part(dossier), hold_part(dossier), plan_part(dossier, is_whole="plan" in wanted)]
     if view.verification is not None:
-        parts += [section("Verdict"), verification_table(view.verification)]
+        parts += [Text(""), verification_table(view.verification)]
     parts += [_letters(dossier), _recipients(dossier), _residuals(dossier, with_resolved="residuals" in wanted), _key(dossier)]
     parts.append(_ledger(events) if "events" in wanted else None)
     return Group(*(part for part in parts if part is not None))
@@ -102,9 +102,10 @@ def _first_block(dossier: Dossier) -> Iterator[RenderableType]:
     step = next_step(dossier)
     table = grid()
     table.add_row("who acts", Text(step.who, style="bold"))
-    table.add_row("by", deadline_text(dossier))
     clock = dossier.clock
-    if clock.stopped_at is None and dossier.view.state != "closed":
+    is_due = clock.stopped_at is None and dossier.view.state != "closed"
+    table.add_row("by" if is_due else "clock", deadline_text(dossier))
+    if is_due:
         if clock.strict_deadline != clock.deadline:
             strict = (clock.strict_deadline - dossier.today).days
             table.add_row(
@@ -114,9 +115,8 @@ def _first_block(dossier: Dossier) -> Iterator[RenderableType]:
                 ),
             )
         if clock.extended_deadline is not None and not clock.is_extended and dossier.now < clock.deadline_at:
-            table.add_row(
-                "", Text(f"can be extended once, to {clock.extended_deadline.isoformat()}: rtbf extend {dossier.ticket_id}", style="dim")
-            )
+            hint = f"can be extended once, to {day_text(clock.extended_deadline)}, with a letter: rtbf extend -h"
+            table.add_row("", Text(hint, style="dim"))
     table.add_row("what", Text(step.sentence))
     yield table
     for command in step.commands:

@@ -96,7 +96,7 @@ def docket_table(lines: Sequence[DocketLine], *, is_narrowed: bool = False) -> R
     for line in lines:
         state = f"{line.state}: {line.outcome}" if line.outcome else line.state
         style = deadline_style(line.days_left, is_late=line.is_overdue)
-        answered = "answered" if line.clock.stopped_at is not None else ""
+        answered = "done" if line.clock.stopped_at is not None else ""
         marks = "".join(mark for mark, is_set in (("*", line.clock.is_suspended), ("+", line.clock.is_extended)) if is_set)
         table.add_row(
             line.ticket_id,

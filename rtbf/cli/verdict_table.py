@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -26,7 +25,7 @@ def verification_table(verification: Verification) -> RenderableType:
     verdict = verification.verdict
     statuses = {finding.probe_id: finding for finding in verdict.findings}
     head = Text.assemble("Verdict ", (verdict.status, _STATUS_STYLE[verdict.status]), f"   class awarded: {verdict.class_awarded}")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold cyan")
     table.add_column("probe", min_width=22)
     for column in ("before", "after", "control"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -46,7 +45,7 @@ def verification_table(verification: Verification) -> RenderableType:
         "90 % interval.",
         style="dim",
     )
-    return Group(head, table, legend, Text(verdict.claim), explained)
+    return Group(head, Text(""), table, Text(""), legend, Text(verdict.claim), explained)
 
 
 def _number(value: str | None) -> str:

@@ -1,7 +1,8 @@
 """The story that `rtbf demo` tells: every step is the real thing, on a tiny model, with nothing prepared beforehand.
 
 It says what it expects before it measures, and what came out, whatever that is. It does not promise a PASS: with the
-probes of this version the protocol withholds one, and the story says so.
+probes of this version the protocol withholds one, and the story says so. The officer decides, two people approve, letters
+are written, and a second person closes, as the law of the tool asks of everybody.
 """
 
 from __future__ import annotations
@@ -15,8 +16,15 @@ from rtbf.executor import WorkSettings, advance, plan_ticket
 from rtbf.foundry import TrainingRequest, ask_model, train_model
 from rtbf.installation import create_installation
 from rtbf.pipeline.approvals import decide_plan
+from rtbf.pipeline.closing import close_ticket
+from rtbf.pipeline.decisions import decide
+from rtbf.pipeline.dossier import read_dossier
 from rtbf.pipeline.intake import submit_ticket
+from rtbf.pipeline.notices import send_notice
+from rtbf.pipeline.restriction import training_restriction
 from rtbf.plan.request import PlanRequest
+from rtbf.plan.rulings import read_ruling
+from rtbf.policy import Policy
 from rtbf.registration import add_corpus
 from rtbf.report.check import check_report
 from rtbf.ticket.intake import read_submission
@@ -31,8 +39,15 @@ if TYPE_CHECKING:
 
 SEED = 7
 N_PEOPLE = 20
-OFFICER, PLANNER, APPROVER = "officer", "ml-engineer", "dpo"
+OFFICER, PLANNER, APPROVERS = "officer", "ml-engineer", ("dpo", "head-of-research")
 MODEL, CORPUS = "helper", "community"
+POLICY = Policy(
+    grace_s=0,
+    controller_name="Example Models",
+    controller_contact="privacy@example.org",
+    authority_name="the data protection authority of Exampleland",
+    sells_or_shares=False,
+)
 
 
 class Narrator(Protocol):
@@ -56,13 +71,15 @@ class Narrator(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """What the story left behind. `is_as_expected`: noop failed, the report checks out, and npo was not a failure."""
+    """What the story left behind."""
 
     ticket_id: str
     report_folder: Path
+    outbox: Path
     npo_verdict: str
     noop_verdict: str
     check_status: str
+    outcome: str | None
     elapsed_s: float
 
     @property
@@ -76,67 +93,100 @@ def tell(folder: Path, narrator: Narrator, progress: Progress, work: WorkSetting
     started = time.monotonic()
     installation, people = _set_up(folder, narrator, progress, work)
     person = people[0]
-    ticket_id = _submit(installation, person, narrator, progress, work)
-    first = _unlearn(installation, ticket_id, PlanRequest(seed=SEED), narrator, progress, work)
-    report, status = _check(installation, ticket_id, narrator)
-    _ask_again(installation, person, first, narrator, work)
+    ticket_id = _submit(installation, person, narrator)
+    _locate_and_decide(installation, ticket_id, narrator, progress, work)
     noop = _control(installation, ticket_id, narrator, progress, work)
+    npo = _unlearn(installation, ticket_id, PlanRequest(seed=SEED), narrator, progress, work)
+    report, status = _check(installation, ticket_id, narrator)
+    _ask_again(installation, person, npo, narrator, work)
     return Ending(
         ticket_id=ticket_id,
         report_folder=report,
-        npo_verdict=_verdict(first),
+        outbox=installation.home.outbox,
+        npo_verdict=_verdict(npo),
         noop_verdict=_verdict(noop),
         check_status=status,
+        outcome=_answer_and_close(installation, ticket_id, npo, narrator),
         elapsed_s=time.monotonic() - started,
     )
 
 
 def _set_up(folder: Path, narrator: Narrator, progress: Progress, work: WorkSettings) -> tuple[Installation, list[Person]]:
     with _chapter(narrator, "An installation, a community, a model that has learned it by heart", "set-up"):
-        installation = create_installation(folder, None)
+        installation = create_installation(folder, None, policy=POLICY)
         people = invent_people(N_PEOPLE, SEED)
         path = installation.home.corpora / "community.jsonl"
         count = write_corpus(people, path)
         narrator.say(f"{N_PEOPLE} fictitious people, {count} records: {path}")
         add_corpus(installation, name=CORPUS, paths=[path], actor=PLANNER, connector_name=None, prompt_field=None, completion_field=None)
         request = TrainingRequest(name=MODEL, corpus=CORPUS, preset="tiny", overrides={}, base=None, seed=SEED)
-        model = train_model(installation, request, PLANNER, threads=work.torch_threads, progress=progress)
+        barred = training_restriction(installation, CORPUS)
+        model = train_model(
+            installation,
+            request,
+            PLANNER,
+            restricted=barred.restricted,
+            unsearched=barred.unsearched,
+            threads=work.torch_threads,
+            progress=progress,
+        )
         narrator.say(f"a tiny Llama from scratch, trained until it knows them: {model.digest}")
         for person in people[:2]:
             _ask(installation, person, narrator, work, None)
     return installation, people
 
 
-def _submit(installation: Installation, person: Person, narrator: Narrator, progress: Progress, work: WorkSettings) -> str:
+def _submit(installation: Installation, person: Person, narrator: Narrator) -> str:
     with _chapter(narrator, "A letter comes in: the first of them wants to be forgotten", "work"):
         body = {
             "subject": [{"kind": kind, "value": person.facts[kind]} for kind in ("name", "email", "phone")],
             "channel": "post",
+            "regime": "eu-gdpr",
             "identity": {"method": "document_viewed"},
         }
         ticket_id = submit_ticket(installation, read_submission(body, installation.clock()), OFFICER)
-        view = advance(installation, ticket_id, OFFICER, progress, work=work, until="planning")
         narrator.say(f"ticket {ticket_id}: name, e-mail and phone are sealed; the ledger has commitments only")
+        send_notice(installation, ticket_id, "acknowledgement", OFFICER)
+        due = read_dossier(installation, ticket_id).clock
+        narrator.say(f"receipt acknowledged by letter, in the outbox; an answer is due by {due.deadline.isoformat()} (GDPR Art. 12(3))")
+    return ticket_id
+
+
+def _locate_and_decide(installation: Installation, ticket_id: str, narrator: Narrator, progress: Progress, work: WorkSettings) -> None:
+    with _chapter(narrator, "Where is this person, and what happens with each place", "work"):
+        view = advance(installation, ticket_id, OFFICER, progress, work=work, until="planning")
         if view.footprint is not None:
             searched = ", ".join(
                 f"{corpus.records} records of {corpus.corpus}, {corpus.unread} unread" for corpus in view.footprint.searched
             )
             reached = ", ".join(f"{model.model} learned {model.hits} of them" for model in view.footprint.models)
             narrator.say(f"searched {searched}; found in {len(view.footprint.hits)}; {reached}")
-    return ticket_id
+        ruling = read_ruling({"item": "all", "verdict": "erase", "code": "NoLegalBasis"})
+        decide(installation, ticket_id, (ruling,), OFFICER)
+        narrator.say("the officer decides item by item; here all alike: erase, since nothing permits the use (GDPR Art. 17(1)(b))")
+
+
+def _control(installation: Installation, ticket_id: str, narrator: Narrator, progress: Progress, work: WorkSettings) -> TicketView:
+    narrator.say("")
+    narrator.say("Could this verifier fail anything? First a method that changes nothing: it must FAIL.")
+    return _unlearn(installation, ticket_id, PlanRequest(method="noop", seed=SEED), narrator, progress, work)
 
 
 def _unlearn(
     installation: Installation, ticket_id: str, request: PlanRequest, narrator: Narrator, progress: Progress, work: WorkSettings
 ) -> TicketView:
-    with _chapter(narrator, f"A plan with {request.method}, a control model never shown the person, and two signatures", "work"):
+    with _chapter(narrator, f"A plan with {request.method}, measured against a model never shown the person", "work"):
         view = plan_ticket(installation, ticket_id, PLANNER, request, progress, work=work)
         plan = view.plan
         if plan is not None and view.plan_digest is not None:
             narrator.say(f"thresholds, seeds and samples are fixed now: {view.plan_digest}")
             narrator.say(f"control: {plan.controls.reason}; at most class {plan.class_cap}: {plan.cap_reason}")
-            narrator.say(f"planned by {PLANNER}, approved by {APPROVER}; the officer who submitted the ticket could do neither alone")
-            decide_plan(installation, ticket_id, view.plan_digest, APPROVER, is_approval=True)
+            narrator.say(plan.quorum_reason)
+            for approver in APPROVERS[: plan.quorum]:
+                decide_plan(installation, ticket_id, view.plan_digest, approver, is_approval=True)
+            named = " and ".join(APPROVERS[: plan.quorum])
+            narrator.say(f"approved by {named}, who neither submitted, planned nor decided; without keys of their own, as the report says")
+            narrator.say("it starts at once: a trial has no grace period (RTBF_GRACE_H=0); by default a day is left to call it off")
     with _chapter(narrator, f"Unlearning with {request.method}, merging, and measuring before and after", "work"):
         view = advance(installation, ticket_id, PLANNER, progress, work=work)
         if view.unlearned is not None and view.unlearned.kind != "unchanged":
@@ -164,10 +214,27 @@ def _ask_again(installation: Installation, person: Person, view: TicketView, nar
             _ask(installation, person, narrator, work, 2)
 
 
-def _control(installation: Installation, ticket_id: str, narrator: Narrator, progress: Progress, work: WorkSettings) -> TicketView:
-    narrator.say("")
-    narrator.say("And could this verifier fail anything? The same ticket again, with a method that changes nothing: it must FAIL.")
-    return _unlearn(installation, ticket_id, PlanRequest(method="noop", seed=SEED), narrator, progress, work)
+def _answer_and_close(installation: Installation, ticket_id: str, view: TicketView, narrator: Narrator) -> str | None:
+    """Tell the person what was done and close, as far as the verdict allows; return the outcome, None when it stays open."""
+    with _chapter(narrator, "The person is told, a second person closes, and the clock stops", "work"):
+        if _verdict(view) == "PASS":
+            send_notice(installation, ticket_id, "fulfilment", OFFICER)
+        elif _verdict(view) == "INCONCLUSIVE":
+            send_notice(installation, ticket_id, "partial", OFFICER)
+            close_ticket(installation, ticket_id, "partially_fulfilled", APPROVERS[0])
+        else:
+            narrator.say("the verdict is FAIL: nothing can be told to the person yet, and the next plan is a person's choice")
+        dossier = read_dossier(installation, ticket_id)
+        for letter in dossier.letters:
+            narrator.say(f"letter: {letter.kind.replace('_', ' ')} ({letter.state})")
+        for step in dossier.clock.steps:
+            narrator.say(f"clock: {step}")
+        if dossier.view.outcome is not None:
+            remains = f"{len(dossier.open_residuals)} thing(s) remain, each with an owner and a date"
+            narrator.say(f"closed as {dossier.view.outcome.replace('_', ' ')}: {remains}")
+        if dossier.view.shred_due_at is not None:
+            narrator.say(f"on {dossier.view.shred_due_at:%Y-%m-%d} the ticket's key is destroyed, and this service has forgotten who asked")
+        return dossier.view.outcome
 
 
 def _ask(installation: Installation, person: Person, narrator: Narrator, work: WorkSettings, revision: int | None) -> None:

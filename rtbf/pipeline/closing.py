@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
-from rtbf.errors import BadInput
+from rtbf.errors import BadInput, IllegalMove
 from rtbf.pipeline.clock import restart_clock
 from rtbf.pipeline.moves import move
 from rtbf.pipeline.purge import plan_purge
@@ -61,13 +61,19 @@ def finish_ticket(installation: Installation, ticket_id: str, actor: str) -> Non
 def reopen_ticket(installation: Installation, ticket_id: str, cause: str, actor: str) -> None:
     """Open a closed ticket again for `cause`, by a second person; the person is located anew and a new period begins.
 
-    Raises BadInput for another cause, IllegalMove when the ticket's key is destroyed or its person was never identified.
+    Raises BadInput for another cause, IllegalMove when the ticket is not closed, its key is destroyed or its person was
+    never identified.
     """
     if cause not in get_args(ReopenCause):
         raise BadInput(found="an unknown cause", expected=f"one of {', '.join(get_args(ReopenCause))}", remedy="name the cause by its code")
     now = installation.clock()
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
+        if row.state != CLOSED:
+            # Other states lead to locating as well, and there a second period would push the deadline away.
+            raise IllegalMove(
+                found=f"reopening a ticket in '{row.state}'", expected="a closed ticket", remedy=f"see `rtbf show {ticket_id}`"
+            )
         actor_id = actor_id_for(session, actor, now)
         move(session, installation, row, LOCATING, actor_id, now, data={"cause": cause})
         row.shred_due_at, row.open_notices_from = None, now

@@ -23,7 +23,7 @@ from rtbf.store.notices import is_delivered, notices_of
 from rtbf.store.recipients import all_recipients, duties_of
 from rtbf.store.regimes import kept_regime
 from rtbf.store.tickets import find_ticket
-from rtbf.ticket_view import view_in
+from rtbf.store.view import view_in
 
 if TYPE_CHECKING:
     from datetime import date, datetime

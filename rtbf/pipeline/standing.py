@@ -12,10 +12,10 @@ from rtbf.pipeline.clock import clock_of
 from rtbf.store.identity import EXPIRED, OPEN, identity_checks
 from rtbf.store.regimes import kept_regime
 from rtbf.store.tickets import find_ticket
+from rtbf.store.view import view_in
 from rtbf.ticket.deadline import is_overdue
 from rtbf.ticket.identity import highest_level
 from rtbf.ticket.lifecycle import CLOSED
-from rtbf.ticket_view import view_in
 
 if TYPE_CHECKING:
     from datetime import datetime
