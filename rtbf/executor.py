@@ -30,7 +30,7 @@ from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
 from rtbf.store.holds import all_holds
 from rtbf.store.identifiers import open_identifiers
-from rtbf.store.leases import claim_lease, release_lease
+from rtbf.store.leases import claim_lease, release_lease, renew_lease
 from rtbf.store.records import latest_record, record_with_digest
 from rtbf.store.restrictions import restricted_records
 from rtbf.store.ticket_keys import ticket_key
@@ -106,7 +106,7 @@ def _leased(installation: Installation, ticket_id: str, progress: Progress, work
         while not is_over.wait(work.lease_s / _HEARTBEATS_PER_LEASE):
             try:
                 with installation.transaction() as session:
-                    claim_lease(session, ticket_id, work.owner, installation.clock(), work.lease_s)
+                    renew_lease(session, ticket_id, work.owner, installation.clock(), work.lease_s)
             except TicketBusy as busy:
                 lost.append(busy)
                 return

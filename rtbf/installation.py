@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from rtbf.vault.tokens import IndexKey, SuppressionKeys
 
 
+_OVERTAKEN = frozenset({"40001", "40P01"})
+"""PostgreSQL's serialization_failure and deadlock_detected (manual, appendix A): undone as a whole, and worth another try."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Installation:
     """What every command works on. `log` names this installation's ledger inside each event.
@@ -80,6 +84,12 @@ class Installation:
                 remedy="read it and try again",
             ) from overtaken
         except OperationalError as failed:
+            if getattr(failed.orig, "sqlstate", None) in _OVERTAKEN:
+                raise TicketChanged(
+                    found="a change that met another one in the same moment, and was undone",
+                    expected="one of them after the other",
+                    remedy="read the ticket and try again",
+                ) from failed
             if not failed.connection_invalidated and not _is_connection_trouble(failed):
                 raise
             raise DatabaseUnreachable(

@@ -16,7 +16,7 @@ from rtbf.plan.decisions import Decisions
 from rtbf.plan.record import Plan
 from rtbf.store.actors import actor_id_for, actor_keys, new_id
 from rtbf.store.approvals import add_approval
-from rtbf.store.records import latest_record
+from rtbf.store.records import latest_record, record_with_digest
 from rtbf.store.tables import ApprovalRow
 from rtbf.store.tickets import find_ticket
 from rtbf.ticket.lifecycle import AWAITING_APPROVAL, PLANNING
@@ -78,8 +78,10 @@ def decide_plan(
 
 def _require_may_approve(session: Session, ticket_id: str, plan: Plan, actor_id: str) -> None:
     ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
-    decisions, _ = required(latest_record(session, ticket_id, Decisions), "decision", ticket_id)
-    deciders = frozenset(decision.decided_by for decision in decisions.items)
+    newest, _ = required(latest_record(session, ticket_id, Decisions), "decision", ticket_id)
+    planned = record_with_digest(session, ticket_id, Decisions, plan.decisions_digest)
+    # Whoever decided what the plan carries out stays its decider, also when a colleague has decided the same again since.
+    deciders = frozenset(decision.decided_by for decision in (*newest.items, *(() if planned is None else planned.items)))
     require_approver(actor_id, submitted_by=ticket.submitted_by, planned_by=plan.planned_by, decided_by=deciders)
 
 

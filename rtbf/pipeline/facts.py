@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rtbf.errors import IllegalMove
 from rtbf.evidence.canonical import digest_of
 from rtbf.footprint.record import Footprint
 from rtbf.plan.approval import grace_ends_at, is_rejected, quorum_met
 from rtbf.plan.decisions import Decisions, is_subset, items_to_erase, undecided
 from rtbf.plan.holds import changeable_models, held_items, is_live
-from rtbf.plan.items import RECORD_PREFIX
+from rtbf.plan.items import RECORD_PREFIX, model_item, record_item
 from rtbf.plan.record import Plan
+from rtbf.plan.withhold import withheld_records
 from rtbf.store.approvals import approvals_given
 from rtbf.store.holds import all_holds
 from rtbf.store.identifiers import linked_tickets
@@ -64,7 +66,7 @@ def facts_of(session: Session, row: TicketRow, actor_id: str | None, now: dateti
     facts = _with_identity(facts, session, ticket, now)
     facts = _with_footprint(facts, session, footprint, decisions, now)
     facts = _with_plan(facts, session, row, footprint, decisions, now)
-    return _with_work(facts, session, row)
+    return _with_work(facts, session, row, footprint, decisions)
 
 
 def is_identified(session: Session, ticket: Ticket) -> bool:
@@ -94,7 +96,7 @@ def _with_identity(facts: Facts, session: Session, ticket: Ticket, now: datetime
         facts,
         is_identified=identified,
         is_identity_asked=is_open,
-        is_identity_over=bool(checks) and not is_open,
+        is_identity_over=bool(checks) and not is_open and checks[-1].result != PASSED,
         is_same_as_identified=any(is_identified(session, _ticket(session, other)) for other in others),
     )
 
@@ -128,7 +130,7 @@ def _with_plan(
     return replace(
         facts,
         was_planned=True,
-        is_plan_live=plan.attempt == row.attempt and _is_still_meant(session, plan, footprint, decisions),
+        is_plan_live=plan.attempt == row.attempt and _is_still_meant(session, facts, plan, footprint, decisions, now),
         is_rejected=is_rejected(approvals),
         is_approval_expired=ends_at is not None and not has_met,
         is_approved=has_met,
@@ -136,24 +138,58 @@ def _with_plan(
     )
 
 
-def _is_still_meant(session: Session, plan: Plan, footprint: Footprint | None, decisions: Decisions | None) -> bool:
-    """Return whether plan, footprint and decisions belong together: erasing less than planned is allowed, more never."""
+def _is_still_meant(
+    session: Session, facts: Facts, plan: Plan, footprint: Footprint | None, decisions: Decisions | None, now: datetime
+) -> bool:
+    """Return whether plan, footprint and decisions belong together: erasing less than planned is allowed, more never.
+
+    A plan of which nothing may be carried out, while another one could be, is overtaken too.
+    """
     if footprint is None or decisions is None or plan.footprint_digest != digest_of(footprint):
         return False
     planned = record_with_digest(session, plan.ticket_id, Decisions, plan.decisions_digest)
-    return planned is not None and is_subset(planned, decisions)
+    if planned is None or not is_subset(planned, decisions):
+        return False
+    if not facts.is_decided or not facts.has_model_to_change:
+        return True
+    try:
+        # The same law that the run asks when it begins.
+        withheld_records(plan, footprint, planned, decisions, all_holds(session), now)
+    except IllegalMove:
+        return False
+    return True
 
 
-def _with_work(facts: Facts, session: Session, row: TicketRow) -> Facts:
+def _with_work(facts: Facts, session: Session, row: TicketRow, footprint: Footprint | None, decisions: Decisions | None) -> Facts:
     unlearned = newest_record(session, row.id, Unlearned)
     verification = newest_record(session, row.id, Verification)
+    plan = newest_record(session, row.id, Plan)
     verdict = None if verification is None or verification.attempt != row.attempt else verification.verdict
+    is_unlearned = unlearned is not None and unlearned.attempt == row.attempt
+    is_all_unlearned = False
+    if unlearned is not None and is_unlearned and plan is not None and footprint is not None and decisions is not None:
+        planned = record_with_digest(session, row.id, Decisions, plan.decisions_digest)
+        left_out = _left_out(plan, unlearned, footprint) & items_to_erase(footprint, decisions)
+        is_all_unlearned = planned is not None and is_subset(planned, decisions) and not left_out
     return replace(
         facts,
-        is_unlearned=unlearned is not None and unlearned.attempt == row.attempt,
+        is_unlearned=is_unlearned,
+        is_all_unlearned=is_all_unlearned,
         verdict=None if verdict is None else verdict.status,
         is_releasable=verdict is not None and verdict.class_awarded not in _NEVER_FULFILS,
     )
+
+
+def _left_out(plan: Plan, unlearned: Unlearned, footprint: Footprint) -> frozenset[str]:
+    """Return the items that the plan or its run left out, and every reached model but the plan's."""
+    withheld = set(unlearned.withheld)
+    records = {
+        record_item(number)
+        for number, hit in enumerate(footprint.hits, start=1)
+        if hit.version == plan.forget.version and hit.record_id in withheld
+    }
+    models = {model_item(model.model) for model in footprint.models if model.model != plan.model}
+    return frozenset({held.item for held in plan.held} | records | models)
 
 
 def _ticket(session: Session, ticket_id: str) -> Ticket:

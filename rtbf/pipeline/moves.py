@@ -29,11 +29,16 @@ def move(
     data: dict[str, Any] | None = None,
     outcome: str | None = None,
 ) -> None:
-    """Move `row` if its guards hold, with event and outbox row; raises IllegalMove or FourEyes and changes nothing."""
+    """Move `row` if its guards hold, with event and outbox row; raises IllegalMove or FourEyes and changes nothing.
+
+    A ticket that had stopped with an error has gone on by this, so it waits for what its new state waits for.
+    """
     facts = facts_of(session, row, actor_id, now)
     move_ticket(
         session, row, target=target, facts=facts, outcome=outcome, actor_id=actor_id, log=installation.log, data=data or {}, now=now
     )
+    if row.reason == ERROR:
+        row.reason = None
     settle(session, row, now)
 
 

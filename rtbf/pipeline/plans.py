@@ -12,7 +12,16 @@ from rtbf.plan.record import Plan
 from rtbf.store.actors import actor_id_for
 from rtbf.store.records import latest_record, save_record
 from rtbf.store.tickets import find_ticket
-from rtbf.ticket.lifecycle import AWAITING_APPROVAL, PLANNING, UNLEARNING, VERIFYING, lawful_move, open_moves
+from rtbf.ticket.lifecycle import (
+    AWAITING_APPROVAL,
+    AWAITING_WORKER,
+    PLANNING,
+    UNLEARNING,
+    VERIFYING,
+    lawful_move,
+    open_moves,
+    reason_of,
+)
 from rtbf.ticket_view import required
 
 if TYPE_CHECKING:
@@ -57,12 +66,18 @@ def finish_plan(installation: Installation, plan: Plan, actor: str) -> str:
 
 
 def start_unlearning(installation: Installation, ticket_id: str, actor: str) -> None:
-    """Start the approved plan, or take the ticket back to planning when the plan was overtaken, rejected or has expired."""
+    """Start the approved plan, or take the ticket back to planning when the plan was overtaken, rejected or has expired.
+
+    Raises IllegalMove, naming what is missing, while a good plan waits for its approval, its grace period or a hold.
+    """
     now = installation.clock()
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
         actor_id = actor_id_for(session, actor, now)
-        lawful = {opened.target for opened in open_moves(row.state, facts_of(session, row, actor_id, now))}
+        facts = facts_of(session, row, actor_id, now)
+        if row.state != AWAITING_APPROVAL or reason_of(row.state, facts) != AWAITING_WORKER:
+            lawful_move(row.state, UNLEARNING, facts)
+        lawful = {opened.target for opened in open_moves(row.state, facts)}
         move(session, installation, row, UNLEARNING if UNLEARNING in lawful else PLANNING, actor_id, now)
 
 

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 def set_candidate(session: Session, ticket_id: str, status: registry.ModelStatus) -> None:
-    """Give the newest attempt's candidate weights, if it made any, their new status."""
+    """Give the newest attempt's candidate weights, if it made any, their new status.
+
+    Weights that are no candidate any more keep theirs: a rejected attempt is never served because its ticket closes, and
+    weights that were released are not taken out of service because it is opened again.
+    """
     unlearned = newest_record(session, ticket_id, Unlearned)
     if unlearned is None or unlearned.kind != "merged":
         return
     candidate = registry.model_with_digest(session, unlearned.artefact_digest)
-    registry.set_model_status(session, candidate.model.name, candidate.model.revision, status)
+    if candidate.status == "candidate":
+        registry.set_model_status(session, candidate.model.name, candidate.model.revision, status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rtbf.errors import IllegalMove
 from rtbf.pipeline.closing import close_fulfilled
 from rtbf.pipeline.moves import move, note, settle
 from rtbf.pipeline.weights import set_candidate
@@ -44,11 +45,18 @@ def finish_verification(installation: Installation, verification: Verification, 
     """Store verdict and report together, and move as the verdict says.
 
     FAIL goes back to planning. PASS waits until the person was told, and then closes; INCONCLUSIVE waits for a decision.
+    Raises IllegalMove unless the ticket waits for this attempt's verdict: a late or second one changes nothing.
     """
     now = installation.clock()
     verdict = verification.verdict
     with installation.transaction() as session:
         row = find_ticket(session, verification.ticket_id)
+        if row.state != VERIFYING or verification.attempt != row.attempt or is_measured(session, row):
+            raise IllegalMove(
+                found=f"a verdict on attempt {verification.attempt} of a ticket in '{row.state}', attempt {row.attempt}",
+                expected="the verdict that the ticket waits for",
+                remedy=f"see `rtbf show {row.id}`",
+            )
         actor_id = actor_id_for(session, actor, now)
         digest = save_record(session, verification, verification.attempt, now)
         report_digest = save_record(session, report, report.attempt, now)

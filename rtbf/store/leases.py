@@ -65,6 +65,27 @@ def claim_lease(session: Session, ticket_id: str, owner: str, now: datetime, lea
         )
 
 
+def renew_lease(session: Session, ticket_id: str, owner: str, now: datetime, lease_s: int) -> None:
+    """Keep the lease that `owner` has; raises TicketBusy when it passed to somebody else.
+
+    Unlike a claim this waits for a moment where another transaction has the row: that one looks at the ticket, it does not
+    work on it.
+    """
+    kept = session.execute(
+        update(TicketRow)
+        .where(TicketRow.id == ticket_id, TicketRow.lease_owner == owner)
+        .values(lease_until=now + timedelta(seconds=lease_s))
+        .execution_options(synchronize_session="fetch")
+        .returning(TicketRow.id)
+    ).scalar_one_or_none()
+    if kept is None:
+        raise TicketBusy(
+            found=f"the lease of ticket {ticket_id} passed to another process",
+            expected="the lease that was taken",
+            remedy="stop: the other process goes on from what is stored",
+        )
+
+
 def release_lease(session: Session, ticket_id: str, owner: str) -> None:
     """Give the lease back; a lease that passed to somebody else is left alone."""
     session.execute(

@@ -50,6 +50,14 @@ def list_tickets(session: Session) -> Sequence[TicketRow]:
     return session.scalars(select(TicketRow).order_by(TicketRow.created_at.desc(), TicketRow.id)).all()
 
 
+def lock_open_tickets(session: Session) -> Sequence[TicketRow]:
+    """Return every open ticket, locked in the order of their ids until the transaction ends.
+
+    Whoever changes many tickets locks them before the ledger, as everybody who changes one does: else two wait for each other.
+    """
+    return session.scalars(select(TicketRow).where(TicketRow.state != CLOSED).order_by(TicketRow.id).with_for_update()).all()
+
+
 def tickets_to_wake(session: Session, now: datetime) -> Sequence[str]:
     """Return the ids of open tickets for which time alone may have changed what they wait for."""
     return session.scalars(

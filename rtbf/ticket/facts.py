@@ -19,7 +19,8 @@ class Facts:
     is_identity_asked: bool = False
     """A check was asked for with its doubt, and waits for the person."""
     is_identity_over: bool = False
-    """The newest check ended without success: expired, or its attempts are used up."""
+    """The newest check ended without success: expired, or its attempts are used up. One that was passed is not over,
+    even when its level is too low: then another one has to be asked for."""
     is_same_as_identified: bool = False
     """A linked ticket of an identified person exists that this one may be closed as a duplicate of."""
 
@@ -39,7 +40,8 @@ class Facts:
     was_planned: bool = False
     """A plan was made before; the next one is a person's choice."""
     is_plan_live: bool = False
-    """The newest plan was made from the newest footprint, asks for no more than the decisions allow, and was not superseded."""
+    """The newest plan was made from the newest footprint, for all that is decided `erase` now or more, and was not superseded;
+    and if any model may be changed now, then so may the plan's."""
     is_rejected: bool = False
     is_approval_expired: bool = False
     is_approved: bool = False
@@ -49,6 +51,9 @@ class Facts:
     # Work and verdict
     is_unlearned: bool = False
     """This attempt's unlearning has left its record."""
+    is_all_unlearned: bool = False
+    """Everything decided `erase` was in this attempt's run: not held when it was planned or started, no other model left out,
+    nothing more decided since."""
     verdict: str | None = None
     """PASS, FAIL or INCONCLUSIVE of this attempt; None before it was measured."""
     is_releasable: bool = False

@@ -158,6 +158,13 @@ _ALL = (
         "close as partially_fulfilled, or make another plan",
     ),
     Guard(
+        "all_unlearned",
+        lambda facts: facts.is_all_unlearned,
+        "items decided 'erase' that this attempt left out",
+        "an attempt that took in everything decided 'erase'",
+        "close as partially_fulfilled, or make another plan",
+    ),
+    Guard(
         "nothing_held",
         lambda facts: not facts.is_held,
         "items kept back by a hold",

@@ -90,7 +90,7 @@ MOVES = (
     Move(source=UNLEARNING, target=PLANNING, event="unlearning.abandoned", guards=("nothing_unlearned",)),
     Move(source=UNLEARNING, target=VERIFYING, event="unlearning.finished", guards=("unlearned",)),
     Move(source=VERIFYING, target=PLANNING, event="verdict.replanned", guards=("judged",)),
-    _closing(VERIFYING, "fulfilled", "passed", "nothing_held", "rest_named", "notice_fulfilment"),
+    _closing(VERIFYING, "fulfilled", "passed", "all_unlearned", "nothing_held", "rest_named", "notice_fulfilment"),
     _closing(VERIFYING, "partially_fulfilled", "judged_not_failed", "rest_named", "notice_partial", SECOND_PERSON),
     _closing(
         PLANNING,
@@ -146,6 +146,8 @@ def reason_of(state: str, facts: Facts) -> str | None:
             return _reason_planning(facts)
         case "awaiting_approval":
             return _reason_awaiting_approval(facts)
+        case "unlearning":
+            return _reason_unlearning(facts)
         case "verifying":
             return _reason_verifying(facts)
         case "closed":
@@ -173,10 +175,20 @@ def _reason_awaiting_approval(facts: Facts) -> str:
     return AWAITING_WORKER if facts.is_grace_over else GRACE_PERIOD
 
 
+def _reason_unlearning(facts: Facts) -> str:
+    if not facts.is_plan_live or not facts.is_decided:
+        # More was decided than was approved: no run may begin, and only a person gives the attempt up or takes the decision back.
+        return NEED_DECISION
+    if not facts.has_model_to_change:
+        return HOLD if facts.is_held else NEED_DECISION
+    return AWAITING_WORKER
+
+
 def _reason_verifying(facts: Facts) -> str:
     if facts.verdict is None or facts.verdict == "FAIL":
         return AWAITING_WORKER
-    if facts.verdict == "PASS" and facts.is_releasable and not facts.is_held and facts.is_rest_named:
+    is_whole = facts.is_all_unlearned and not facts.is_held and facts.is_rest_named
+    if facts.verdict == "PASS" and facts.is_releasable and is_whole:
         return AWAITING_WORKER if "fulfilment" in facts.notices else NEED_NOTICE
     return NEED_DECISION
 
