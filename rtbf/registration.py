@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.corpora.corpus import CorpusEntry
-from rtbf.corpora.reading import choose_layout, connector_for, find_source, scan_source
-from rtbf.errors import BadInput, UnknownName
+from rtbf.corpora.reading import choose_layout, connector_for, find_source, read_records, scan_source
+from rtbf.corpora.screening import screen
+from rtbf.errors import BadInput, SuppressedRecords, UnknownName
 from rtbf.lm.digest import digest_of_files
 from rtbf.lm.folder import admit_model_folder
 from rtbf.lm.record import Model, TrainedOn
@@ -21,6 +22,7 @@ from rtbf.progress import silent
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
 from rtbf.store.events import append_event
+from rtbf.store.suppression import listed_tokens, open_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from rtbf.corpora.screening import Screened
     from rtbf.installation import Installation
     from rtbf.progress import Progress
 
@@ -42,6 +45,7 @@ class AddedCorpus:
     is_current   this version is the corpus's current one; an older version that is added again is not
     is_moved     the same files were found in another place, which is now the recorded one
     left_out     files of the source's folders that the connector does not read
+    screened     what the suppression list says of its records; None when nothing new was added, or the list is empty
     """
 
     entry: CorpusEntry
@@ -49,6 +53,7 @@ class AddedCorpus:
     is_current: bool
     is_moved: bool
     left_out: int
+    screened: Screened | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,12 +83,15 @@ def add_corpus(
     connector_name: str | None = None,
     prompt_field: str | None = None,
     completion_field: str | None = None,
+    with_suppressed: bool = False,
     progress: Progress = silent,
 ) -> AddedCorpus:
     """Scan a source and register it as the current version of the corpus `name`; an unchanged one costs nothing.
 
-    Raises CorpusUnreadable, CorpusChanged, BadInput and UnknownName as `rtbf.corpora.reading` says; nothing is
-    registered then.
+    A source with records of people who were kept out for good is refused (SuppressedRecords), unless `with_suppressed`:
+    it may have to be searched, and a training leaves these records out anyway. People of open tickets do not stop it:
+    they are to be found in it. Raises SuppressionKeyUnavailable when that cannot be checked; CorpusUnreadable,
+    CorpusChanged, BadInput and UnknownName as `rtbf.corpora.reading` says. Nothing is registered then.
     """
     require_name("corpus", name)
     if not paths:
@@ -95,6 +103,7 @@ def add_corpus(
     version = scan_source(name, source, connector, layout, progress)
     locations = tuple(installation.home.stored_form(path) for _, path in source.files)
     entry = CorpusEntry(version=version, locations=locations)
+    screened = _screen(installation, entry, progress, with_suppressed=with_suppressed)
     now = installation.clock()
     with installation.transaction() as session:
         is_new = registry.save_corpus(session, entry, now)
@@ -102,10 +111,35 @@ def add_corpus(
         is_current = registry.current_corpus(session, name).version.digest == version.digest
         if is_new or is_moved:
             data = {"corpus": name, "version": version.digest, "records": version.records, "unread": version.unread}
+            if screened is not None:
+                data |= {"suppressed": len(screened.dropped), "quarantined": len(screened.quarantined)}
             event_type = "corpus.added" if is_new else "corpus.moved"
             actor_id = actor_id_for(session, actor, now)
             append_event(session, log=installation.log, ticket_id=None, event_type=event_type, actor_id=actor_id, data=data, now=now)
-    return AddedCorpus(entry=entry, is_new=is_new, is_current=is_current, is_moved=is_moved, left_out=source.left_out)
+    return AddedCorpus(
+        entry=entry, is_new=is_new, is_current=is_current, is_moved=is_moved, left_out=source.left_out, screened=screened
+    )  # fmt: skip
+
+
+def _screen(installation: Installation, entry: CorpusEntry, progress: Progress, *, with_suppressed: bool) -> Screened | None:
+    """Hold a new version's records against the people who were kept out for good."""
+    home = installation.home
+    with installation.transaction() as session:
+        known = entry.version.digest in {other.version.digest for other in registry.all_corpora(session)}
+        listed = open_list(session, home.suppression_keys, installation.policy.phone_region, with_restrictions=False)
+        is_empty = not listed_tokens(session, with_restrictions=False)
+    if known or is_empty:
+        return None
+    screened = screen(read_records(entry, home.resolved, progress), listed)
+    if screened.dropped and not with_suppressed:
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in screened.kinds.items())
+        raise SuppressedRecords(
+            found=f"{len(screened.dropped)} of {screened.records} record(s) of people who asked to be left out ({kinds})",
+            expected="a source without them",
+            remedy="take them out (`rtbf suppress check < FILE > CLEAN`) and add that; or, only to search in it, add it with "
+            "--with-suppressed: no training here uses these records",
+        )
+    return screened
 
 
 def add_model(installation: Installation, *, path: Path, name: str, trained_on: Sequence[str], actor: str) -> AddedModel:

@@ -2,12 +2,14 @@
 
 It holds no memory. A round nudges only when the queue is empty, so nudges never pile up behind a long stage; when
 Redis lost them, the next round finds the queue empty and nudges again. Without Redis or database it waits for them.
+At a slower pace it takes the steps of `rtbf.pipeline.upkeep`, which need the database but no Redis.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -16,12 +18,16 @@ import redis
 import structlog
 
 from rtbf.cli.context import emit
+from rtbf.cli.errors import DONE, FAULT
+from rtbf.cli.upkeep import told
 from rtbf.errors import BrokerUnreachable, Outage
 from rtbf.logs import configure_logs
+from rtbf.pipeline.upkeep import UPKEEP_ACTOR, run_upkeep
 from rtbf.store.leases import tickets_ready_for_work
 from workers.app import ADVANCE_TASK, DEFAULT_QUEUE, app
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import FrameType
 
     from rtbf.cli.context import CliContext
@@ -34,25 +40,46 @@ _log = structlog.get_logger()
 
 @click.command("sweep")
 @click.option("--every-s", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help="Seconds between two rounds.")
-@click.option("--once", is_flag=True, help="One round only; fails when Redis does not answer.")
+@click.option(
+    "--upkeep-every-s", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="Seconds between two rounds of upkeep."
+)
+@click.option("--once", is_flag=True, help="One round of both only; fails when Redis does not answer.")
 @click.pass_obj
-def sweep(context: CliContext, every_s: float, once: bool) -> None:  # noqa: FBT001 - click hands flags over by name
-    """Nudge the workers with the tickets that are ready for work."""
+def sweep(context: CliContext, every_s: float, upkeep_every_s: float, once: bool) -> int:  # noqa: FBT001 - click hands flags over by name
+    """Nudge the workers with the tickets that are ready for work, and do what time alone asks for (`rtbf upkeep`)."""
     installation = context.open_installation()
     url = context.settings.redis_url.get_secret_value()
+    actor = context.settings.actor or UPKEEP_ACTOR
     if once:
+        done = run_upkeep(installation, actor)
         count = nudge_ready(installation, url)
-        emit(context, {"nudged": count}, lambda: f"{count} ticket(s) nudged")
-        return
+        shape = {"nudged": count, "done": dict(done.counts), "failed": dict(done.failed)}
+        emit(context, shape, lambda: f"{count} ticket(s) nudged\n{told(done)}")
+        return FAULT if done.failed else DONE
     configure_logs(is_json=context.is_json)
-    sweep_until(_stop_on_signals(), installation, url, every_s)
+    sweep_until(_stop_on_signals(), installation, url, every_s, upkeep_every_s=upkeep_every_s, actor=actor)
+    return DONE
 
 
-def sweep_until(stopped: threading.Event, installation: Installation, redis_url: str, every_s: float) -> None:
+def sweep_until(
+    stopped: threading.Event,
+    installation: Installation,
+    redis_url: str,
+    every_s: float,
+    *,
+    upkeep_every_s: float,
+    actor: str,
+    monotonic_s: Callable[[], float] = time.monotonic,
+) -> None:
     """Sweep until `stopped` is set. An Outage is logged when it begins and when it ends, and outlived."""
     trouble = ""
-    _log.info("sweep.started", every_s=every_s)
+    upkeep_due_s = monotonic_s()
+    failing: Mapping[str, str] = {}
+    _log.info("sweep.started", every_s=every_s, upkeep_every_s=upkeep_every_s)
     while not stopped.is_set():
+        if monotonic_s() >= upkeep_due_s:
+            failing = _keep_up(installation, actor, failing)
+            upkeep_due_s = monotonic_s() + upkeep_every_s
         try:
             count = nudge_ready(installation, redis_url)
         except Outage as outage:
@@ -67,6 +94,17 @@ def sweep_until(stopped: threading.Event, installation: Installation, redis_url:
                 _log.info("sweep.nudged", tickets=count)
         stopped.wait(every_s)
     _log.info("sweep.ended")
+
+
+def _keep_up(installation: Installation, actor: str, failing: Mapping[str, str]) -> Mapping[str, str]:
+    """Take upkeep's steps once; return those that failed. A step is logged when it begins to fail, not each time."""
+    done = run_upkeep(installation, actor)
+    if done.counts:
+        _log.info("upkeep.done", **done.counts)
+    for step, code in done.failed.items():
+        if failing.get(step) != code:
+            _log.error("upkeep.failed", step=step, error=code)
+    return done.failed
 
 
 def nudge_ready(installation: Installation, redis_url: str) -> int:

@@ -1,13 +1,11 @@
-"""`rtbf init`, `rtbf key list|actor`, `rtbf db upgrade|backup`: the installation itself."""
+"""`rtbf init`, `rtbf db upgrade|backup`: the installation itself."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from rtbf.cli.actor_key import actor
 from rtbf.cli.context import CliContext, emit
 
 if TYPE_CHECKING:
@@ -32,32 +30,6 @@ def init(context: CliContext) -> None:
             f"trust     {home.trust}  (give this file to your auditors, by a path of its own)\n"
             f"keys      {home.vault.parent}  (back them up apart from the database; whoever has both can read tickets)\n\n"
             "next: `rtbf corpus add NAME FILE`, `rtbf model add FOLDER --name NAME --trained-on CORPUS`, `rtbf submit --name -`"
-        ),
-    )
-
-
-@click.group("key")
-def key() -> None:
-    """Show this installation's keys and trust file, and make or revoke the keys that people approve with."""
-
-
-key.add_command(actor)
-
-
-@key.command("list")
-@click.pass_obj
-def list_keys(context: CliContext) -> None:
-    """List the keys that auditors are to trust."""
-    installation = context.open_installation()
-    trust = json.loads(installation.home.trust.read_text(encoding="utf-8"))
-    emit(
-        context,
-        trust,
-        lambda: "\n".join(
-            f"{entry['role']}  {entry['alg']}  from {entry['not_before']}"
-            + (f", revoked {entry['revoked_at']}" if entry["revoked_at"] else "")
-            + f"\n  {entry['id']}"
-            for entry in trust["keys"]
         ),
     )
 

@@ -31,13 +31,23 @@ def corpus() -> None:
 @click.option("--connector", help="How to read the files; by default their suffix tells.")
 @click.option("--prompt-field", help="Field that holds the prompt; by default the first records tell.")
 @click.option("--completion-field", help="Field that holds what a model should say.")
+@click.option("--with-suppressed", is_flag=True, help="Add it although it holds records of people who asked to be left out.")
 @click.pass_obj
 def add(
-    context: CliContext, name: str, paths: tuple[Path, ...], connector: str | None, prompt_field: str | None, completion_field: str | None
+    context: CliContext,
+    name: str,
+    paths: tuple[Path, ...],
+    connector: str | None,
+    prompt_field: str | None,
+    completion_field: str | None,
+    *,
+    with_suppressed: bool,
 ) -> None:
     """Add the files or folders PATH as the current version of the corpus NAME.
 
     The files are read where they lie and not copied. Adding an unchanged corpus again costs nothing.
+    A source with records of people who asked to be left out is refused; `rtbf suppress check` takes them out. With
+    --with-suppressed it is added to be searched; no training here uses these records.
     """
     # Loaded when used: the database layer takes a quarter of a second, which `rtbf --help` must not pay.
     from rtbf.registration import add_corpus  # noqa: PLC0415
@@ -51,14 +61,18 @@ def add(
             connector_name=connector,
             prompt_field=prompt_field,
             completion_field=completion_field,
+            with_suppressed=with_suppressed,
             progress=progress,
         )
+    screened = added.screened
     shape = {
         **_shape(added.entry, is_current=added.is_current),
         "is_new": added.is_new,
         "is_moved": added.is_moved,
         "left_out_files": added.left_out,
         "unread_places": _unread_places(added.entry),
+        "suppressed": None if screened is None else len(screened.dropped),
+        "quarantined": None if screened is None else len(screened.quarantined),
     }
     emit(context, shape, lambda: _told(added))
 
@@ -130,6 +144,10 @@ def _told(added: AddedCorpus) -> str:
     lines += _reasons(added.entry)
     if added.left_out:
         lines.append(f"{added.left_out} other file(s) in the folder are not read by '{version.connector}' and are not part of it")
+    if added.screened is not None and added.screened.dropped:
+        lines.append(f"{len(added.screened.dropped)} record(s) of people who asked to be left out: to be searched, never to be trained on")
+    if added.screened is not None and added.screened.quarantined:
+        lines.append(f"{len(added.screened.quarantined)} record(s) with the name of such a person, or of a namesake: have a look at them")
     if not added.is_current:
         lines.append("a later version is the current one; this one stays registered for the models that learned from it")
     fields = [field for field in (version.layout.prompt_field, version.layout.completion_field) if field is not None]

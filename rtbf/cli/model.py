@@ -71,8 +71,8 @@ def train(
 ) -> None:
     """Train the model NAME on a corpus, recording its lineage. Killed midway, the same command continues.
 
-    Records that open tickets were found in are left out (GDPR Art. 18(1)), and the lineage says so; while an open ticket
-    was not searched in this version of the corpus, training is refused.
+    Records that open tickets were found in (GDPR Art. 18(1)), or that the suppression list drops, are left out, and the
+    lineage says so; while an open ticket was not searched in this version of the corpus, training is refused.
     """
     # torch takes seconds, which only this command and `complete` pay.
     from rtbf.foundry import TrainingRequest, train_model  # noqa: PLC0415
@@ -98,12 +98,16 @@ def train(
         registered = live_model(session, name)
     records = sum(part.records for part in trained.trained_on)
     left_out = sum(len(part.excluded) for part in trained.trained_on)
-    without = f", without {left_out} that open tickets are about" if left_out else ""
+    without = f", without {left_out} about people who ask or asked to be left out" if left_out else ""
+    named = (
+        f"\n{barred.quarantined} record(s) hold the name of such a person, or of a namesake: see `rtbf suppress check`"
+    )
     emit(
         context,
-        {**_shape(registered), "recipe": {"name": recipe, **dict(trained.recipe)}},
+        {**_shape(registered), "recipe": {"name": recipe, **dict(trained.recipe)}, "quarantined": barred.quarantined},
         lambda: (
             f"model {name} revision {trained.revision} trained on {records} record(s) of {corpus}{without}, seed {seed}\n{trained.digest}"
+            + (named if barred.quarantined else "")
         ),
     )
 

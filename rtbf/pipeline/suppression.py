@@ -39,8 +39,9 @@ from rtbf.vault.suppression import entries_for
 from rtbf.vault.tokens import destroy_generation, new_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from sqlalchemy.orm import Session
 
@@ -190,6 +191,16 @@ def retire_generations(installation: Installation, actor: str) -> int:
                 actor_id=actor_id_for(session, actor, now), data={"generation": number}, now=now,
             )  # fmt: skip
     return len(retired)
+
+
+def note_check(installation: Installation, actor: str, counts: Mapping[str, Any]) -> None:
+    """Note that something was checked against the list: counts of verdicts, kinds and unread lines, and nothing else."""
+    now = installation.clock()
+    with installation.transaction() as session:
+        append_event(
+            session, log=installation.log, ticket_id=None, event_type="suppression.checked",
+            actor_id=actor_id_for(session, actor, now), data=dict(counts), now=now,
+        )  # fmt: skip
 
 
 def left_out(installation: Installation, corpus: str) -> LeftOut:

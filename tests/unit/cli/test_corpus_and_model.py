@@ -73,7 +73,7 @@ def test_the_machines_form_of_a_corpus_is_stable(installation: Installation, peo
     assert set(listed) == {
         "name", "version", "is_current", "connector", "prompt_field", "completion_field", "records", "unread", "shards",
     }  # fmt: skip
-    assert set(added) == {*listed, "is_new", "is_moved", "left_out_files", "unread_places"}
+    assert set(added) == {*listed, "is_new", "is_moved", "left_out_files", "unread_places", "suppressed", "quarantined"}
     assert shown["unread_places"] == [{"shard": "people.jsonl", "position": 2, "reason": "invalid_json"}]
     assert (listed["records"], listed["unread"], listed["is_current"], listed["connector"]) == (2, 1, True, "jsonl")
 

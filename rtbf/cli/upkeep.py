@@ -1,0 +1,49 @@
+"""`rtbf upkeep`: what time alone asks for, once. The daily line of cron in a home without `rtbf sweep`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from rtbf.cli.context import CliContext, emit
+from rtbf.cli.errors import DONE, FAULT
+
+if TYPE_CHECKING:
+    from rtbf.pipeline.upkeep import UpkeepDone
+
+WORDS = {
+    "woken": "ticket(s) woken",
+    "letters": "waiting letter(s) sent",
+    "copies": "copie(s) of closed tickets deleted",
+    "keys": "ticket key(s) destroyed",
+    "epochs": "vault key(s) replaced",
+    "codes": "one-time code(s) forgotten",
+    "answers": "idempotency answer(s) forgotten",
+    "outbox": "delivered event(s) forgotten",
+    "stray_keys": "key(s) without ticket destroyed",
+    "generations": "unused key(s) of the suppression list destroyed",
+    "log": "database log emptied",
+}
+"""Step → what its count counts."""
+
+
+@click.command("upkeep")
+@click.pass_obj
+def upkeep(context: CliContext) -> int:
+    """Wake tickets, send waiting letters, delete what is due, destroy keys that are due, replace the vault key. Once.
+
+    Beside `rtbf sweep` it is not needed. Exit code 5 when a step failed; the others were taken all the same.
+    """
+    from rtbf.pipeline.upkeep import UPKEEP_ACTOR, run_upkeep  # noqa: PLC0415 - the database layer, when it is needed
+
+    done = run_upkeep(context.open_installation(), context.settings.actor or UPKEEP_ACTOR)
+    emit(context, {"done": dict(done.counts), "failed": dict(done.failed)}, lambda: told(done))
+    return FAULT if done.failed else DONE
+
+
+def told(done: UpkeepDone) -> str:
+    """Return what was done, a line for each step that did or failed something."""
+    lines = [f"{count} {WORDS[name]}" for name, count in done.counts.items()]
+    lines += [f"FAILED: {name} ({code})" for name, code in done.failed.items()]
+    return "\n".join(lines) or "nothing was due"
