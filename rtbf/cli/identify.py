@@ -11,6 +11,7 @@ from rtbf.ticket.identity import DOUBTS, METHOD_LEVELS
 
 if TYPE_CHECKING:
     from rtbf.cli.context import CliContext
+    from rtbf.installation import Installation
 
 _PROMPT = "-"
 
@@ -48,8 +49,25 @@ def identify(
     else:
         from rtbf.pipeline.asking import ask_person  # noqa: PLC0415 - the database layer, when it is needed
 
-        ask_person(installation, ticket_id, str(method), str(doubt), context.actor)
+        asked = ask_person(installation, ticket_id, str(method), str(doubt), context.actor)
+        if asked.code is not None:
+            _warn_of_others(installation, ticket_id)
     show_ticket(context, ticket_id)
+
+
+def _warn_of_others(installation: Installation, ticket_id: str) -> None:
+    """Say that a code proves one mailbox only, when the ticket names more that belongs to one person."""
+    from rtbf.store.identifiers import STRONG_KINDS  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.ticket_view import view_ticket  # noqa: PLC0415
+
+    strong = [mark for mark in view_ticket(installation, ticket_id).ticket.identifiers if mark.kind in STRONG_KINDS]
+    if len(strong) > 1:
+        first = next(mark.number for mark in strong if mark.kind == "email")
+        others = ", ".join(f"{mark.number} ({mark.kind})" for mark in strong if mark.number != first)
+        click.echo(
+            f"note: the code goes to identifier {first}; its answer says nothing about {others}: anybody may name them, check how they belong",
+            err=True,
+        )
 
 
 _NEEDS = {"ask": {"method", "doubt"}, "answer": set(), "record": {"method"}}
