@@ -65,7 +65,7 @@ def _warn_of_others(installation: Installation, ticket_id: str) -> None:
         first = next(mark.number for mark in strong if mark.kind == "email")
         others = ", ".join(f"{mark.number} ({mark.kind})" for mark in strong if mark.number != first)
         click.echo(
-            f"note: the code goes to identifier {first}; its answer says nothing about {others}: anybody may name them, check how they belong",
+            f"note: the code goes to identifier {first}; its answer says nothing about {others}: check that they are the same person's",
             err=True,
         )
 
