@@ -39,7 +39,7 @@ def items_part(dossier: Dossier) -> RenderableType | None:
     models = grid()
     for reached in {reached.model: reached for reached in footprint.models}.values():
         item = model_item(reached.model)
-        learned = f"learned {reached.hits} of them, by {' → '.join(reached.via)}; "
+        learned = f"learned {reached.hits} of them {'by ' + ' → '.join(reached.via) if reached.via else 'itself'}; "
         models.add_row(item, Text.assemble(learned, _decided(dossier, item)))
     known_by = Text.assemble(("these numbers hold for this footprint only:\n", "dim"), dossier.footprint_digest or "")
     return Group(table, models, known_by)

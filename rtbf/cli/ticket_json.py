@@ -20,41 +20,58 @@ if TYPE_CHECKING:
 
 def ticket_json(dossier: Dossier, wanted: Collection[str] = (), events: Collection[bytes] = ()) -> dict[str, Any]:
     """Return the ticket's stable JSON form; `items` and `events` of `wanted` are long, hence only on request."""
-    view, step = dossier.view, next_step(dossier)
-    verdict = None if view.verification is None else view.verification.verdict
-    told: dict[str, Any] = {
+    step = next_step(dossier)
+    told = _request(dossier) | _work(dossier) | _afterwards(dossier)
+    told |= {"who": step.who, "next": step.text, "commands": [command.line for command in step.commands]}
+    if "items" in wanted:
+        told["items"] = _items(dossier)
+    if "events" in wanted:
+        told["events"] = [json.loads(leaf) for leaf in events]
+    return told
+
+
+def _request(dossier: Dossier) -> dict[str, Any]:
+    """Return where the ticket stands, what was asked, by whom, and until when."""
+    view, ticket = dossier.view, dossier.view.ticket
+    return {
         "ticket_id": dossier.ticket_id,
         "state": view.state,
         "reason": view.reason,
         "outcome": view.outcome,
         "attempt": view.attempt,
-        "regime": view.ticket.regime,
-        "regime_digest": view.ticket.regime_digest,
-        "received_at": view.ticket.received_at,
-        "external_ref": view.ticket.external_ref,
-        "requester_role": view.ticket.requester_role,
-        "grounds": list(view.ticket.grounds),
+        "regime": ticket.regime,
+        "regime_digest": ticket.regime_digest,
+        "received_at": ticket.received_at,
+        "external_ref": ticket.external_ref,
+        "requester_role": ticket.requester_role,
+        "grounds": list(ticket.grounds),
         "identifiers": [
             {"number": mark.number, "kind": mark.kind, "commitment": mark.commitment, "warnings": list(mark.warnings)}
-            for mark in view.ticket.identifiers
+            for mark in ticket.identifiers
         ],
         "possible_duplicates": list(view.linked),
         "identity": [
             {"method": check.method, "level": check.level, "result": check.result, "doubt": check.doubt} for check in dossier.checks
         ],
         "clock": clock_facts(dossier.clock) | {"is_overdue": view.state != "closed" and is_overdue(dossier.clock, dossier.now)},
+    }
+
+
+def _work(dossier: Dossier) -> dict[str, Any]:
+    """Return what was found, decided, held, planned, approved and measured."""
+    view = dossier.view
+    verdict = None if view.verification is None else view.verification.verdict
+    holds = {hold.hold_id: hold for hold in dossier.held.values()}
+    plan = view.plan
+    return {
         "footprint": None if view.footprint is None else _footprint(view.footprint) | {"digest": dossier.footprint_digest},
         "undecided": len(dossier.undecided),
-        "decisions": [
-            {"kind": count.kind, "verdict": count.verdict, "code": count.code, "items": count.items} for count in dossier.counts
-        ],
+        "decisions": [{"kind": count.kind, "verdict": count.verdict, "code": count.code, "items": count.items} for count in dossier.counts],
         "holds": [
             {"hold_id": hold.hold_id, "scope_kind": hold.scope_kind, "ground": hold.ground, "until": _moment(hold.until)}
-            for hold in {hold.hold_id: hold for hold in dossier.held.values()}.values()
+            for hold in holds.values()
         ],
-        "plan": None
-        if view.plan is None
-        else {"digest": view.plan_digest, "model": view.plan.model, "method": view.plan.method, "quorum": view.plan.quorum},
+        "plan": None if plan is None else {"digest": view.plan_digest, "model": plan.model, "method": plan.method, "quorum": plan.quorum},
         "approvals": [
             {
                 "actor": dossier.names[given.actor_id],
@@ -77,6 +94,13 @@ def ticket_json(dossier: Dossier, wanted: Collection[str] = (), events: Collecti
             "claim": verdict.claim,
         },
         "report": None if view.report is None else {"report_id": view.report.report_id, "envelope_sha256": view.report.envelope_sha256},
+    }
+
+
+def _afterwards(dossier: Dossier) -> dict[str, Any]:
+    """Return who was told, what remains, and what becomes of the ticket's key."""
+    view = dossier.view
+    return {
         "letters": [
             {"kind": letter.kind, "to": letter.to, "channel": letter.channel, "state": letter.state, "sent_at": _moment(letter.sent_at)}
             for letter in dossier.letters
@@ -84,21 +108,17 @@ def ticket_json(dossier: Dossier, wanted: Collection[str] = (), events: Collecti
         "recipients": [{"recipient": name, "state": state} for name, state in dossier.duties],
         "residuals": [
             {
-                "residual_id": entry.residual_id, "reason": entry.reason, "name": entry.name, "owner": entry.owner,
-                "due_at": _moment(entry.due_at), "resolved_at": _moment(entry.resolved_at),
+                "residual_id": entry.residual_id,
+                "reason": entry.reason,
+                "name": entry.name,
+                "owner": entry.owner,
+                "due_at": _moment(entry.due_at),
+                "resolved_at": _moment(entry.resolved_at),
             }
             for entry in dossier.residuals
         ],
         "key": {"due_at": _moment(view.shred_due_at), "destroyed_at": _moment(view.shredded_at)},
-        "who": step.who,
-        "next": step.text,
-        "commands": [command.line for command in step.commands],
-    }  # fmt: skip
-    if "items" in wanted:
-        told["items"] = _items(dossier)
-    if "events" in wanted:
-        told["events"] = [json.loads(leaf) for leaf in events]
-    return told
+    }
 
 
 def _footprint(footprint: Footprint) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 SOON_DAYS = 7
 """Days left from which a deadline is shown in yellow."""
 _WARNINGS = {"mixed_scripts": "mixes alphabets whose letters look alike; compare it with the person's own letter"}
-_LETTER_STATES = {"queued": "not sent yet", "sent": "taken by the mail server", "written": "written to the outbox folder"}
+_LETTER_STATES = {"queued": "not sent yet", "sent": "taken by the mail server", "written": "in the outbox folder"}
 
 
 def ticket_panel(dossier: Dossier, wanted: Collection[str] = (), events: Collection[bytes] = ()) -> RenderableType:
@@ -111,11 +112,13 @@ def _first_block(dossier: Dossier) -> Iterator[RenderableType]:
             table.add_row(
                 "strictly",
                 Text.assemble(
-                    f"{day_text(clock.strict_deadline)}, ", days_left_text(strict, is_late=strict < 0), " without waiting and extension"
+                    f"{day_text(clock.strict_deadline)}, ",
+                    days_left_text(strict, is_late=strict < 0),
+                    ", if waiting and extension do not count",
                 ),
             )
         if clock.extended_deadline is not None and not clock.is_extended and dossier.now < clock.deadline_at:
-            hint = f"can be extended once, to {day_text(clock.extended_deadline)}, with a letter: rtbf extend -h"
+            hint = f"can be extended once, to {day_text(clock.extended_deadline)}: rtbf extend -h"
             table.add_row("", Text(hint, style="dim"))
     table.add_row("what", Text(step.sentence))
     yield table
@@ -144,7 +147,7 @@ def _warnings(dossier: Dossier) -> RenderableType | None:
         return None
     parts: list[RenderableType] = [section("Look at")]
     for text, command in found:
-        parts.append(Text(f"  {text}", style="yellow"))
+        parts.append(Padding(Text(text, style="yellow"), (0, 0, 0, 2)))
         parts += [] if command is None else [command_text(command)]
     return Group(*parts)
 

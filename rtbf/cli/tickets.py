@@ -101,7 +101,7 @@ def docket_table(lines: Sequence[DocketLine], *, is_narrowed: bool = False) -> R
         table.add_row(
             line.ticket_id,
             state.replace("_", " "),
-            (line.reason or "").removeprefix("need_").replace("_", " "),
+            (line.reason or "").removeprefix("need_").removeprefix("awaiting_").replace("_", " "),
             Text(line.clock.deadline.isoformat() + marks, style=style),
             Text(answered if line.days_left is None else str(line.days_left), style=style),
             line.regime,

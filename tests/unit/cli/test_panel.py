@@ -365,7 +365,7 @@ def test_letters_recipients_and_residuals_are_told_with_their_state() -> None:
 
     text, whole = drawn(ticket_panel(made)), drawn(ticket_panel(made, ("residuals",)))
 
-    assert "acknowledgement to the person: written to the outbox folder" in text
+    assert "acknowledgement to the person: in the outbox folder" in text
     assert "Mirror Ltd" in text
     assert "res_1  NO OWNER, due 2026-03-01" in text
     assert "1 residual(s) are past their date" in text
