@@ -13,10 +13,13 @@ import psycopg
 import pytest
 
 from deploy.servers import private_postgres, private_redis, require_binaries
+from rtbf.clock import utc_now
 from rtbf.errors import ExtraMissing
 from rtbf.installation import Installation, create_installation
 from rtbf.pipeline.intake import submit_ticket
+from rtbf.store.engine import open_engine, upgrade_schema
 from rtbf.ticket.intake import read_submission
+from tests.unit.conftest import POLICY, QUICK_VAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,11 +66,34 @@ def postgres_url(postgres: Server) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def migrated_template(postgres: Server) -> str:
+    """The name of a PostgreSQL database with this release's tables and no rows, for copying: quicker than migrating each time."""
+    name = "migrated_template"
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    engine = open_engine(f"{postgres.url.rpartition('/')[0]}/{name}")
+    upgrade_schema(engine, None, utc_now())
+    engine.dispose()
+    return name
+
+
+@pytest.fixture
+def migrated_url(postgres: Server, migrated_template: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database of the test's own with this release's tables."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    yield f"{postgres.url.rpartition('/')[0]}/{name}"
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     """An installation on SQLite, and then one on PostgreSQL: the same law holds on both."""
-    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
-    installation = create_installation(tmp_path / "home", url)
+    url = request.getfixturevalue("migrated_url") if request.param == "postgresql" else None
+    installation = create_installation(tmp_path / "home", url, policy=POLICY, vault_cost=QUICK_VAULT)
     yield installation
     installation.engine.dispose()
 
