@@ -56,8 +56,8 @@ def identify(
 
 
 def _warn_of_others(installation: Installation, ticket_id: str) -> None:
-    """Say that a code proves one mailbox only, when the ticket names more that belongs to one person."""
-    from rtbf.store.identifiers import STRONG_KINDS  # noqa: PLC0415 - the database layer, when it is needed
+    """Say that a code will not be enough, when the ticket names more that belongs to one person."""
+    from rtbf.ticket.record import STRONG_KINDS  # noqa: PLC0415 - the database layer, when it is needed
     from rtbf.ticket_view import view_ticket  # noqa: PLC0415
 
     strong = [mark for mark in view_ticket(installation, ticket_id).ticket.identifiers if mark.kind in STRONG_KINDS]
@@ -65,7 +65,8 @@ def _warn_of_others(installation: Installation, ticket_id: str) -> None:
         first = next(mark.number for mark in strong if mark.kind == "email")
         others = ", ".join(f"{mark.number} ({mark.kind})" for mark in strong if mark.number != first)
         click.echo(
-            f"note: the code goes to identifier {first}; its answer says nothing about {others}: check that they are the same person's",
+            f"note: the code goes to identifier {first} and says nothing about {others}; the right answer alone will not establish "
+            "who is asking: record another check as well",
             err=True,
         )
 

@@ -20,7 +20,7 @@ from rtbf.cli.context import CliContext, emit
 from rtbf.cli.errors import DONE, FAULT, REFUSED, WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from rich.console import RenderableType
@@ -256,17 +256,18 @@ def _read(path: Path) -> bytes:
         ) from failed
 
 
-def _table(entries: list[Mapping[str, Any]] | list[dict[str, Any]]) -> RenderableType:
+def _table(entries: list[dict[str, Any]]) -> RenderableType:
     # Drawn only for people; see rtbf.cli.context.
     from rich.table import Table  # noqa: PLC0415
 
     if not entries:
         return "nobody is kept out"
-    table = Table("entry", "kind", "effect", "key", "since", "review on", "")
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in ("entry", "kind", "effect", "since", "review on", ""):
+        # An entry that is cut short cannot be lifted.
+        table.add_column(name, no_wrap=True)
     for entry in entries:
-        state = "while its ticket is open" if entry["is_temporary"] else ""
         asked = f"lift asked: {entry['lift_reason']}" if entry["lift_reason"] else ""
-        table.add_row(
-            entry["entry"], entry["kind"], entry["effect"], str(entry["generation"]), entry["placed_in"], entry["review_on"], state or asked
-        )
+        state = "open ticket" if entry["is_temporary"] else asked
+        table.add_row(entry["entry"], entry["kind"], entry["effect"], entry["placed_in"], entry["review_on"], state)
     return table

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from rtbf.errors import BadInput, IllegalMove
-from rtbf.pipeline.clock import restart_clock
+from rtbf.pipeline.clock import clock_of, restart_clock
 from rtbf.pipeline.moves import move
 from rtbf.pipeline.purge import plan_purge
 from rtbf.pipeline.suppression import keep_suppressed, lift_restriction, restrict
@@ -83,7 +83,9 @@ def reopen_ticket(installation: Installation, ticket_id: str, cause: str, actor:
 
 def _close(session: Session, installation: Installation, row: TicketRow, outcome: str, actor_id: str, now: datetime) -> None:
     move(session, installation, row, CLOSED, actor_id, now, outcome=outcome)
-    row.shred_due_at = now + timedelta(seconds=installation.policy.appeal_s)
+    # Counted from the letter, which names the day; a closing some days later must not break that promise.
+    told_at = clock_of(session, row.id, now).stopped_at or now
+    row.shred_due_at = told_at + timedelta(seconds=installation.policy.appeal_s)
     if outcome in _ERASED:
         set_candidate(session, row.id, "live")
         keep_suppressed(session, installation, row.id, actor_id, now)

@@ -2,7 +2,7 @@
 
 An unverified ticket moves nothing: it is not located, restricts no training, and is never merged with another. Attempts
 are counted per check, so that a stranger who names somebody else's address cannot use up that person's own.
-What this does not prove: that whoever reads one mailbox owns the ticket's other identifiers; that is the officer's to judge.
+A code alone never identifies a ticket that names another mailbox, phone or account besides (`rtbf.ticket.identity`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rtbf.store.tables import IdentityCheckRow
 from rtbf.store.ticket_keys import ticket_key
 from rtbf.store.tickets import find_ticket
 from rtbf.ticket.facts import Facts
-from rtbf.ticket.identity import CODE_METHOD, level_of, require_doubt, require_method
+from rtbf.ticket.identity import CODE_METHOD, require_doubt, require_method, shown_level
 from rtbf.ticket.lifecycle import IDENTIFYING, LOCATING, RECEIVED, lawful_move
 from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required
@@ -171,12 +171,13 @@ def pass_check(session: Session, installation: Installation, row: TicketRow, met
 
 
 def _pass(session: Session, installation: Installation, row: TicketRow, check: IdentityCheckRow, actor_id: str, now: datetime) -> None:
-    check.result, check.level, check.answered_at, check.code_seal = PASSED, level_of(check.method), now, None
-    session.flush()
     ticket, _ = required(latest_record(session, row.id, Ticket), "ticket", row.id)
+    level = shown_level(check.method, ticket.identifiers)
+    check.result, check.level, check.answered_at, check.code_seal = PASSED, level, now, None
+    session.flush()
     data = {"check": check.id, "method": check.method, "level": check.level}
     if not is_identified(session, ticket):
-        # A check that reaches too low a level is kept, and the ticket goes on waiting for a better one.
+        # A check that shows too little is kept, and the ticket goes on waiting for a better one.
         note(session, installation, row.id, "identity.insufficient", actor_id, now, data)
         count_change(session, row)
         return

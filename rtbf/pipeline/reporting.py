@@ -38,7 +38,7 @@ from rtbf.store.actors import actor_id_for, actor_keys
 from rtbf.store.approvals import approvals_of
 from rtbf.store.events import ticket_leaves, ticket_trail
 from rtbf.store.holds import all_holds
-from rtbf.store.identity import identity_checks
+from rtbf.store.identity import PASSED, identity_checks
 from rtbf.store.notices import is_delivered, notices_of
 from rtbf.store.recipients import duties_of
 from rtbf.store.records import latest_record, record_with_digest
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from rtbf.verify.record import Verification
 
 _DAY_S = 86_400
+_NO_LEVEL = "a code shows one mailbox, and the ticket names other identifiers"
 
 
 def case_of(installation: Installation, verification: Verification, actor: str) -> Case:
@@ -128,10 +129,11 @@ def _clock(session: Session, ticket: Ticket, now: datetime) -> ClockPart:
 
 
 def _identity(session: Session, ticket_id: str) -> tuple[IdentityPart, ...]:
-    return tuple(
-        IdentityPart(method=check.method, level=check.level or not_recorded(f"the check is {check.result}"), result=check.result)
-        for check in identity_checks(session, ticket_id)
-    )
+    parts = []
+    for check in identity_checks(session, ticket_id):
+        missing = _NO_LEVEL if check.result == PASSED else f"the check is {check.result}"
+        parts.append(IdentityPart(method=check.method, level=check.level or not_recorded(missing), result=check.result))
+    return tuple(parts)
 
 
 def _decisions(session: Session, plan: Plan) -> DecisionsPart:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.pipeline.clock import clock_of
-from rtbf.store.identity import EXPIRED, OPEN, identity_checks
+from rtbf.store.identity import EXPIRED, OPEN, PASSED, identity_checks
 from rtbf.store.regimes import kept_regime
 from rtbf.store.tickets import find_ticket
 from rtbf.store.view import view_in
@@ -59,11 +59,12 @@ def standing_of(installation: Installation, ticket_id: str) -> Standing:
         view = view_in(session, ticket_id)
         clock = clock_of(session, ticket_id, now)
         regime = kept_regime(session, view.ticket.regime_digest)
+        levels = [check.level for check in identity_checks(session, ticket_id) if check.result == PASSED]
     return Standing(
         view=view,
         clock=clock,
         is_overdue=view.state != CLOSED and is_overdue(clock, now),
-        identity_level=highest_level(view.identity_methods),
+        identity_level=highest_level(levels),
         identity_required=regime.identity_levels[view.ticket.requester_role],
     )
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from rtbf.store.law_tables import TicketLinkRow
 from rtbf.store.tables import IdentifierRow, TicketRow
 from rtbf.store.ticket_keys import ticket_key
+from rtbf.ticket.record import STRONG_KINDS
 from rtbf.vault.envelope import Place, place_of, seal, unseal
 from rtbf.vault.identifier import OpenIdentifier
 from rtbf.vault.secret import Secret
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from rtbf.vault.kek import KeyWrapper
 
-STRONG_KINDS = frozenset({"email", "phone", "account"})
-"""Kinds that belong to one person as a rule; names and excerpts are shared."""
 
 
 def seal_identifiers(

@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from rtbf.errors import BadInput
+from rtbf.ticket.record import STRONG_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rtbf.ticket.record import IdentifierMark
     from rtbf.ticket.regime import IdentityLevel
 
 IdentityMethod = Literal["email_code", "account_login", "agent_attestation", "document_viewed", "in_person", "controller_assertion"]
@@ -47,9 +49,21 @@ def level_of(method: str) -> IdentityLevel:
     return METHOD_LEVELS[require_method(method)]
 
 
-def highest_level(methods: Iterable[str]) -> IdentityLevel | None:
-    """Return the highest level that checks by these methods reach; None for no check."""
-    return max((level_of(method) for method in methods), key=LEVELS.index, default=None)
+def shown_level(method: str, identifiers: Iterable[IdentifierMark]) -> IdentityLevel | None:
+    """Return the level that a passed check by `method` shows for a whole ticket; None when it says nothing of a part of it.
+
+    A code shows who reads one mailbox. Whoever adds somebody else's mailbox, phone or account to a ticket of their own
+    must not pass for that person with a code sent to themselves. Raises BadInput for an unknown method.
+    """
+    level = level_of(method)
+    is_more_than_one = sum(mark.kind in STRONG_KINDS for mark in identifiers) > 1
+    return None if method == CODE_METHOD and is_more_than_one else level
+
+
+def highest_level(levels: Iterable[str | None]) -> IdentityLevel | None:
+    """Return the highest of the levels that checks showed; None when none showed one."""
+    given = set(levels)
+    return max((level for level in LEVELS if level in given), key=LEVELS.index, default=None)
 
 
 def require_method(method: str) -> IdentityMethod:

@@ -13,6 +13,8 @@ SCHEMA = "rtbf.ticket/2"
 IdentifierKind = Literal["name", "email", "phone", "account", "excerpt"]
 RequesterRole = Literal["data_subject", "guardian", "authorised_agent", "controller"]
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("name", "email", "phone", "account", "excerpt")
+STRONG_KINDS: frozenset[IdentifierKind] = frozenset({"email", "phone", "account"})
+"""Kinds that belong to one person as a rule; names and excerpts are shared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -154,7 +154,7 @@ def test_nothing_that_is_written_to_the_terminal_holds_an_identifier(
     ]  # fmt: skip
     failed = [arguments for arguments in shown if say(*arguments) != 0]
 
-    assert codes == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 4, 0, 0, 1, 1, 0, 0, 0, 0]
+    assert codes == [0, 0, 0, 1, 0, 4, 0, 0, 0, 0, 0, 4, 1, 0, 4, 0, 0, 1, 1, 0, 0, 0, 0]
     assert failed == []
     heard = stage.heard + "".join(entry.out + entry.err for entry in said)
     assert heard.count(other) >= 10

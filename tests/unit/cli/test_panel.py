@@ -198,6 +198,21 @@ def test_every_command_of_a_next_step_exists_and_parses(name: str) -> None:
         assert parsed(command.line).command is not None
 
 
+def test_a_refusal_without_an_exemption_to_name_asks_for_its_reason() -> None:
+    """What is somebody else's has no exemption, and a refusal that gives no reason is never written."""
+    others = builders.decisions(kept=dict.fromkeys(["model:assistant", *(f"record:{n}" for n in range(1, 21))], "not_about_subject"))
+    kept = builders.decisions(kept=dict.fromkeys(["model:assistant", *(f"record:{n}" for n in range(1, 21))], "retain"))
+    made = in_reason("all kept")
+
+    lines = [next_step(dataclasses.replace(made, counts=count_decisions(decided))).commands[0].line for decided in (others, kept)]
+
+    assert lines == [
+        "rtbf notice send tkt_0123456789abcdef refusal --code CODE --text -",
+        "rtbf notice send tkt_0123456789abcdef refusal",
+    ]
+    assert all(parsed(line) for line in lines)
+
+
 @pytest.mark.parametrize("line", ["rtbf aprove tkt_1", "rtbf decide tkt_1 --close done", "rtbf hold release"])
 def test_the_measure_sees_a_command_that_does_not_parse(line: str) -> None:
     with pytest.raises((AssertionError, click.UsageError)):

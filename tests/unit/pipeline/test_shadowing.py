@@ -141,3 +141,21 @@ def test_keys_of_different_actors_never_meet(installation: Installation) -> None
     assert not stranger.is_replay
     assert stranger.ticket_id != victim
     assert submit(installation, "portal", KEY) == victim
+
+
+def test_a_code_to_the_strangers_own_mailbox_does_not_speak_for_the_victims(installation: Installation) -> None:
+    """A ticket naming the stranger's mailbox first and the victim's beside it: the code goes to the stranger."""
+    body = {"subject": [{"kind": "email", "value": "stranger@example.org"}, {"kind": "email", "value": "victim@example.org"}]}
+    ticket_id = submit_once(installation, read_submission(body, installation.clock()), "olga", None).ticket_id
+    asked = ask_identity(installation, ticket_id, "email_code", "unknown_sender", "olga")
+    assert asked.code is not None
+
+    is_right = answer_identity(installation, ticket_id, asked.check_id, asked.code, "olga")
+
+    view = view_ticket(installation, ticket_id)
+    assert is_right
+    assert (view.state, view.reason) == ("identifying", "need_identity")
+    with installation.transaction() as session:
+        assert session.scalar(select(func.count()).select_from(SuppressionRow)) == 0
+    record_identity(installation, ticket_id, "document_viewed", "olga")
+    assert view_ticket(installation, ticket_id).state == "locating"

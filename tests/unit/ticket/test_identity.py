@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,9 @@ from rtbf.ticket.identity import (
     reaches,
     require_doubt,
     require_method,
+    shown_level,
 )
+from rtbf.ticket.record import IdentifierMark
 
 
 @pytest.mark.parametrize(
@@ -45,14 +47,28 @@ def test_a_code_sent_to_an_address_is_the_lowest_level() -> None:
     assert level_of(CODE_METHOD) == "low"
 
 
-@given(st.lists(st.sampled_from(sorted(METHOD_LEVELS)), max_size=6))
-def test_the_highest_level_is_reached_by_one_of_the_methods_and_passed_by_none(methods: list[str]) -> None:
-    highest = highest_level(methods)
+@given(st.lists(st.sampled_from([*LEVELS, None]), max_size=6))
+def test_the_highest_level_is_one_that_was_shown_and_is_passed_by_none(shown: list[str | None]) -> None:
+    highest = highest_level(shown)
 
-    levels = [level_of(method) for method in methods]
-    assert (highest is None) == (not methods)
+    levels = [level for level in shown if level is not None]
+    assert (highest is None) == (not levels)
     assert all(reaches(highest, level) for level in levels)
     assert highest is None or highest in levels
+
+
+@pytest.mark.parametrize(
+    ("kinds", "shown"),
+    [
+        (("email",), "low"), (("name", "email"), "low"), (("email", "excerpt", "name"), "low"), (("email", "email"), None),
+        (("email", "phone"), None), (("name", "account", "email"), None),
+    ],
+)  # fmt: skip
+def test_a_code_shows_nothing_about_another_mailbox_phone_or_account(kinds: tuple[Any, ...], shown: str | None) -> None:
+    marks = [IdentifierMark(number=n, kind=kind, commitment="sha256:0", warnings=()) for n, kind in enumerate(kinds, start=1)]
+
+    assert shown_level(CODE_METHOD, marks) == shown
+    assert shown_level("document_viewed", marks) == "high"
 
 
 def test_levels_are_in_order() -> None:
