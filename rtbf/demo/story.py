@@ -185,8 +185,9 @@ def _unlearn(
             for approver in APPROVERS[: plan.quorum]:
                 decide_plan(installation, ticket_id, view.plan_digest, approver, is_approval=True)
             named = " and ".join(APPROVERS[: plan.quorum])
-            narrator.say(f"approved by {named}, who neither submitted, planned nor decided; without keys of their own, as the report says")
-            narrator.say("it starts at once: a trial has no grace period (RTBF_GRACE_H=0); by default a day is left to call it off")
+            narrator.say(f"approved by {named}, who neither submitted, planned nor decided; with no key to sign, which the report says")
+            if plan.attempt == 1:
+                narrator.say("it starts at once: a trial has no grace period (RTBF_GRACE_H=0); by default a day is left to call it off")
     with _chapter(narrator, f"Unlearning with {request.method}, merging, and measuring before and after", "work"):
         view = advance(installation, ticket_id, PLANNER, progress, work=work)
         if view.unlearned is not None and view.unlearned.kind != "unchanged":
