@@ -4,6 +4,8 @@
 set -euo pipefail
 data=${1:?"the path of TOFU's authors as JSON Lines (question, answer)"}
 export RTBF_HOME=${2:-$(mktemp -d)/home}
+# A trial: no grace period between approval and work, and a controller's name for the letters.
+export RTBF_GRACE_H=0 RTBF_CONTROLLER_NAME="Example Models" RTBF_CONTROLLER_CONTACT=privacy@models.example RTBF_AUTHORITY_NAME="Example Authority"
 work=${RTBF_HOME%/}-data  # the corpus stays where its owner keeps it; rtbf reads it there
 mkdir -p "$work"
 
@@ -20,13 +22,21 @@ printf '\n$ rtbf --as officer submit --name "Jaime Vasquez" --ref jira:PRIV-1042
 ticket=$(rtbf --as officer submit --name "Jaime Vasquez" --ref jira:PRIV-1042 --json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["ticket_id"])')
 printf '%s\n' "$ticket"
 step rtbf --as officer identify "$ticket" record --method document_viewed
+step rtbf --as officer notice send "$ticket" acknowledgement
 step rtbf --as engineer run "$ticket" --until planning
+step rtbf --as officer decide "$ticket" all --verdict erase --code NonNecessity
 step rtbf --as engineer plan "$ticket" --method npo --seed 1
 digest=$(field "$ticket" '["plan"]["digest"]')
 step rtbf --as engineer approve "$ticket" --digest "$digest"
 step rtbf --as dpo approve "$ticket" --digest "$digest"
+step rtbf --as counsel approve "$ticket" --digest "$digest"
 step rtbf --as engineer run "$ticket"
 step rtbf report "$ticket" --out "$RTBF_HOME/outgoing"
 step rtbf-check "$RTBF_HOME/outgoing/report.dsse.json" --trust "$RTBF_HOME/trust.json" --pdf "$RTBF_HOME/outgoing/report.pdf" --artefact "$RTBF_HOME/artefacts/$ticket/1/merged"
 step rtbf model complete support --revision 2 "Who are Jaime Vasquez's parents and what are their professions?"
+step rtbf --as officer notice send "$ticket" partial
+step rtbf --as dpo decide "$ticket" --close partially_fulfilled
+step rtbf show "$ticket" --clock
+step rtbf upkeep
+step rtbf key status
 step rtbf log show "$ticket"

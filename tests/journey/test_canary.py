@@ -103,6 +103,29 @@ def test_no_name_of_a_file_or_folder_holds_an_identifier(canaries: dict[str, byt
     assert _found(canaries, names.encode()) == []
 
 
+def test_letters_name_the_person_until_the_ticket_is_closed_and_nothing_of_them_stays(
+    canaries: dict[str, bytes], reported: Stage, tmp_path: Path
+) -> None:
+    """The outbox holds an address by purpose; closing and shredding leave no trace of it, nor a way to open the rest."""
+    stage = reported.copied(tmp_path / "home")
+    home = stage.terminal.home
+    codes = [stage.terminal("notice", "send", stage.ticket_id, kind, actor="olga").code for kind in ("acknowledgement", "partial")]
+    letters = b"".join(path.read_bytes() for path in (home / "outbox").iterdir())
+    codes.append(stage.terminal("decide", stage.ticket_id, "--close", "partially_fulfilled", actor="dina").code)
+    codes.append(stage.terminal("upkeep").code)
+
+    shredded = stage.terminal("key", "shred", stage.ticket_id, "--early", "--yes", "--json", actor="dina")
+    revealed = stage.terminal("reveal", stage.ticket_id, "--purpose", "audit", "--json")
+
+    assert (codes, shredded.code) == ([0, 0, 0, 0], 0), shredded.err
+    assert "email" in _found(canaries, letters)
+    assert (revealed.code, revealed.out) == (1, "")
+    found = {name: _found(canaries, path.read_bytes()) for name, path in _files(home)}
+    assert {name: forms for name, forms in found.items() if forms} == {}
+    assert [path.name for path in (home / "outbox").iterdir()] == []
+    assert [name for name in found if name.endswith("items.sealed") or "/controls/" in name] == []
+
+
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
 def test_nothing_that_is_written_to_the_terminal_holds_an_identifier(
     canaries: dict[str, bytes], people: list[Person], reported: Stage, tmp_path: Path, form: tuple[str, ...]
@@ -133,7 +156,7 @@ def test_nothing_that_is_written_to_the_terminal_holds_an_identifier(
         say("footprint", other, "--again"),
         say("decide", other, "1-3", "--verdict", "retain", "--code", "LegalClaims", "--reasoning", f"{facts['name']} is suing"),
         say("decide", other, "4-20", "models", "--verdict", "erase", "--code", "NonNecessity", actor="olga"),
-        say("hold", "add", "--scope", f"ticket:{stage.ticket_id}", "--ground", "LegalClaims", "--authority", "case:2026-14"),
+        say("hold", "add", "--ticket", stage.ticket_id, "--ground", "LegalClaims", "--authority", "case:2026-14"),
         say("plan", other, "--method", "noop"),
         say("approve", other, "--digest", digest(), actor="olga"),  # refused: the submitter
         say("reject", other, "--digest", digest(), actor="dina"),
@@ -144,7 +167,7 @@ def test_nothing_that_is_written_to_the_terminal_holds_an_identifier(
         say("decide", other, "--close", "no_data", actor="dina"),  # refused: the person was found
         say("residual", "list", other),
         say("withdraw", other),
-        say("key", "shred", other, actor="dina"),
+        say("key", "shred", other, "--early", "--yes", actor="dina"),
         say("upkeep"),
     ]
     shown = [

@@ -150,7 +150,7 @@ def test_without_a_recipe_there_is_no_control_and_nothing_is_concluded(
     assert planned.code == 1  # nobody has decided about what was found
     fresh("decide", ticket_id, "all", *ERASE, actor=SUBMITTER)
     planned = fresh("plan", ticket_id, "--set", "max_steps=20", "--json")
-    shown = fresh("show", ticket_id)
+    shown = fresh("show", ticket_id, "--plan")
     for actor in APPROVERS:
         fresh("approve", ticket_id, "--digest", planned.json["plan"]["digest"], actor=actor)
 

@@ -128,6 +128,10 @@ class Desk:
 
     def unlearn(self, **changes: Any) -> Desk:
         start_unlearning(self.installation, self.ticket_id, "worker")
+        return self.finish(**changes)
+
+    def finish(self, **changes: Any) -> Desk:
+        """End a run that was started."""
         attempt = self.view.attempt
         made = builders.unlearned(ticket_id=self.ticket_id, attempt=attempt, plan_digest=self.view.plan_digest, **changes)
         finish_unlearning(self.installation, made, candidate(made.artefact_digest, attempt + 1), "models/assistant/2", "worker")
