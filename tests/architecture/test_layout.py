@@ -43,7 +43,7 @@ def _functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 def test_the_tree_is_found() -> None:
     names = _named(SHIPPED)
 
-    assert "rtbf/pipeline.py" in names
+    assert "rtbf/pipeline/moves.py" in names
     assert "workers/__init__.py" in names
 
 

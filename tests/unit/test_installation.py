@@ -11,25 +11,27 @@ import stat
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import event, select, text
+from sqlalchemy.exc import OperationalError
 
-from rtbf.errors import DatabaseUnreachable, DiskFull, HomeExists, HomeMissing, SchemaBehind, SchemaTooNew
+from rtbf.errors import DatabaseUnreachable, DiskFull, HomeExists, HomeMissing, SchemaBehind, SchemaTooNew, TicketChanged
 from rtbf.home import existing_home
 from rtbf.installation import create_installation, open_installation
 from rtbf.pipeline.intake import submit_ticket
 from rtbf.store.engine import head_revision, open_engine, schema_revision, sqlite_url, upgrade_schema
-from rtbf.store.tables import EventRow
 from rtbf.store.identifiers import open_identifiers
+from rtbf.store.tables import EventRow
 from rtbf.store.tickets import list_tickets
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import view_ticket
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rtbf.clock import Clock
     from rtbf.installation import Installation
 
@@ -53,7 +55,9 @@ def test_everything_in_a_home_is_private_to_its_user(installation: Installation)
         paths = [installation.home.path, *installation.home.path.rglob("*")]
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in paths}
 
-    assert {"rtbf.db", "rtbf.db-wal", "rtbf.db-shm", "vault.key", "report.key", "trust.json"} <= set(modes)
+    home = installation.home
+    secrets = {path.name for path in (home.vault, home.vault_passphrase, home.index_key, home.suppression_keys, home.report_key)}
+    assert {"rtbf.db", "rtbf.db-wal", "rtbf.db-shm", "ticket-keys.db", "trust.json", *secrets} <= set(modes)
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
 
 
@@ -166,13 +170,13 @@ def test_a_home_whose_database_is_gone_is_behind_not_silently_new(installation: 
         open_installation(home_path, None)
 
 
-def test_an_upgrade_backs_up_first_and_the_backup_is_whole_and_private(
-    installation: Installation, home_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upgrade_backs_up_first_and_the_backup_is_whole_and_private(installation: Installation, home_path: Path, clock: Clock) -> None:
     ticket_id = submit(installation)
     database = home_path / "rtbf.db"
-    # There is one migration so far; a database of the one before it is played by calling the head newer.
-    monkeypatch.setattr("rtbf.store.engine.head_revision", lambda: "0002")
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
+    config.attributes["engine"] = installation.engine
+    command.downgrade(config, "0001")
 
     backup = upgrade_schema(installation.engine, database, clock())
 
@@ -180,7 +184,9 @@ def test_an_upgrade_backs_up_first_and_the_backup_is_whole_and_private(
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT id FROM ticket").fetchall() == [(ticket_id,)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert schema_revision(installation.engine) == head_revision()
 
 
 def test_a_database_that_cannot_be_opened_is_an_outage(tmp_path: Path) -> None:
@@ -212,7 +218,7 @@ def test_an_init_that_fails_half_way_leaves_nothing(home_path: Path, monkeypatch
 
     assert not home_path.exists()
     create_installation(home_path, None).engine.dispose()
-    assert existing_home(home_path).vault_key.is_file()
+    assert existing_home(home_path).vault.is_file()
 
 
 def test_a_full_disk_undoes_the_transaction_and_is_an_outage(installation: Installation) -> None:
@@ -243,3 +249,24 @@ def all_leaves(installation: Installation) -> list[bytes]:
 def count_tickets(installation: Installation) -> int:
     with installation.transaction() as session:
         return len(list_tickets(session))
+
+
+class _Deadlock(Exception):
+    sqlstate = "40P01"
+
+
+def test_a_change_that_another_one_met_is_undone_and_asks_for_another_try(installation: Installation) -> None:
+    """PostgreSQL ends one of two transactions that wait for each other; that is nobody's fault and loses nothing."""
+    ticket_id = submit(installation)
+    before = all_leaves(installation)
+
+    def closed_in_a_deadlock() -> None:
+        with installation.transaction() as session:
+            session.execute(text("UPDATE ticket SET state = 'closed'"))
+            raise OperationalError("SELECT 1", {}, _Deadlock())
+
+    with pytest.raises(TicketChanged, match="try again"):
+        closed_in_a_deadlock()
+
+    assert view_ticket(installation, ticket_id).state == "received"
+    assert all_leaves(installation) == before

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rtbf.errors import TicketBusy, UnknownName
-from rtbf.pipeline.closing import close_ticket
 from rtbf.pipeline.identity import record_identity
 from rtbf.pipeline.intake import submit_ticket
-from rtbf.store.leases import claim_lease, release_lease, this_process, tickets_ready_for_work
+from rtbf.pipeline.notices import send_notice
+from rtbf.store.leases import claim_lease, release_lease, renew_lease, this_process, tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
 
 if TYPE_CHECKING:
@@ -60,14 +60,39 @@ def test_a_silent_holder_loses_the_lease_when_it_runs_out(
             claim(installation, ticket_id, "worker-2")
 
 
+def renew(installation: Installation, ticket_id: str, owner: str) -> None:
+    with installation.transaction() as session:
+        renew_lease(session, ticket_id, owner, installation.clock(), LEASE_S)
+
+
 def test_a_heartbeat_keeps_the_lease(installation: Installation, ticket_id: str, clock: Any) -> None:
     claim(installation, ticket_id, "worker-1")
     clock.move(seconds=50)
-    claim(installation, ticket_id, "worker-1")
+    renew(installation, ticket_id, "worker-1")
     clock.move(seconds=50)
 
     with pytest.raises(TicketBusy):
         claim(installation, ticket_id, "worker-2")
+
+
+def test_a_heartbeat_notices_that_the_lease_passed_to_somebody_else(installation: Installation, ticket_id: str, clock: Any) -> None:
+    claim(installation, ticket_id, "worker-1")
+    clock.move(seconds=61)
+    claim(installation, ticket_id, "worker-2")
+
+    with pytest.raises(TicketBusy, match="passed to another process"):
+        renew(installation, ticket_id, "worker-1")
+
+    renew(installation, ticket_id, "worker-2")
+
+
+def test_a_lease_that_was_given_back_is_not_renewed(installation: Installation, ticket_id: str) -> None:
+    claim(installation, ticket_id, "worker-1")
+    with installation.transaction() as session:
+        release_lease(session, ticket_id, "worker-1")
+
+    with pytest.raises(TicketBusy):
+        renew(installation, ticket_id, "worker-1")
 
 
 def test_a_released_ticket_is_free_and_only_its_holder_releases_it(installation: Installation, ticket_id: str) -> None:
@@ -115,7 +140,7 @@ def test_only_open_tickets_that_wait_for_nobody_are_ready(installation: Installa
     record_identity(installation, waiting, "in_person", "olga")
     assert set(ready(installation)) == {ticket_id, waiting}
 
-    close_ticket(installation, ticket_id, "withdrawn", "olga")
+    send_notice(installation, ticket_id, "withdrawal_confirmed", "olga")
     assert ready(installation) == [waiting]
 
 

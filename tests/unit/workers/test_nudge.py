@@ -11,8 +11,8 @@ import structlog
 
 from rtbf.errors import DiskFull, IllegalMove, LedgerBroken, RTBFError, TicketBusy
 from rtbf.logs import configure_logs
-from rtbf.pipeline.closing import close_ticket
 from rtbf.pipeline.intake import submit_ticket
+from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.work import note_error
 from rtbf.store.leases import tickets_ready_for_work
 from rtbf.ticket.intake import read_submission
@@ -157,7 +157,7 @@ def test_an_error_never_reopens_a_closed_ticket_nor_hides_what_a_waiting_one_wai
     waiting = submit_ticket(
         installation, read_submission({"subject": [{"kind": "name", "value": "Al Example"}]}, installation.clock()), "olga"
     )
-    close_ticket(installation, ticket_id, "withdrawn", "olga")
+    send_notice(installation, ticket_id, "withdrawal_confirmed", "olga")
 
     for each in (ticket_id, waiting):
         note_error(installation, each, "rtbf-worker", "disk-on-fire")
