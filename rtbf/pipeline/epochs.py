@@ -85,7 +85,10 @@ def _earlier_epochs(installation: Installation) -> list[int]:
 def _destroy(installation: Installation, number: int, actor: str) -> None:
     now = installation.clock()
     with installation.transaction() as session:
-        left = keys_under(session, number)
+        if left := keys_under(session, number):
+            # Stored by transactions that were under way when the epoch ended; they are over by now.
+            rewrap_keys(session, installation.kek, "", left)
+            left = keys_under(session, number)
         if left:
             raise Fault(
                 found=f"{left} key(s) still wrapped under epoch {number}",
