@@ -99,9 +99,7 @@ def train(
     records = sum(part.records for part in trained.trained_on)
     left_out = sum(len(part.excluded) for part in trained.trained_on)
     without = f", without {left_out} about people who ask or asked to be left out" if left_out else ""
-    named = (
-        f"\n{barred.quarantined} record(s) hold the name of such a person, or of a namesake: see `rtbf suppress check`"
-    )
+    named = f"\n{barred.quarantined} record(s) hold the name of such a person, or of a namesake: see `rtbf suppress check`"
     emit(
         context,
         {**_shape(registered), "recipe": {"name": recipe, **dict(trained.recipe)}, "quarantined": barred.quarantined},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rtbf.cli.context import CliContext, emit
+from rtbf.cli.next_step import WAITS_FOR
 from rtbf.cli.typed import typed_words
 
 if TYPE_CHECKING:
@@ -108,9 +109,8 @@ def tell_sent(context: CliContext, installation: Installation, ticket_id: str, s
     lines = [f"{sent.kind.replace('_', ' ')}: {_WORDS[sent.state]}"]
     if sent.path is not None:
         lines.append(f"  {sent.path}")
-    lines.append(
-        f"{ticket_id} is {view.state}{f': {view.outcome}' if view.outcome else ''}{f', waits for {view.reason}' if view.reason else ''}"
-    )
+    stands = f": {view.outcome}" if view.outcome else f", {WAITS_FOR[view.reason]}" if view.reason else ""
+    lines.append(f"{ticket_id}: {view.state}{stands}")
     emit(context, facts, lambda: "\n".join(lines))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WORDS = {
     "woken": "ticket(s) woken",
     "letters": "waiting letter(s) sent",
-    "copies": "copie(s) of closed tickets deleted",
+    "copies": "of our own copies of closed tickets deleted",
     "keys": "ticket key(s) destroyed",
     "epochs": "vault key(s) replaced",
     "codes": "one-time code(s) forgotten",
