@@ -24,22 +24,16 @@ class Settings(BaseSettings):
     redis_url: SecretStr = Field(default=SecretStr("redis://127.0.0.1:6379/0"), description="Celery broker of the service")
     actor: str | None = Field(default=None, min_length=1, max_length=80, description="who acts; the terminal's --as wins")
     phone_region: str = Field(default="US", pattern="^[A-Z]{2}$", description="region of phone numbers written without a country code")
-    vault_passphrase_file: Path | None = Field(
-        default=None, description="file that locks the vault; unset: one in the home"
-    )
+    vault_passphrase_file: Path | None = Field(default=None, description="file that locks the vault; unset: one in the home")
     time_zone: str = Field(default="UTC", max_length=60, description="IANA zone in which legal periods are counted")
-    holidays: str | None = Field(
-        default=None, max_length=12, description="holidays that move a deadline, such as DE-BE; unset: weekends"
-    )
+    holidays: str | None = Field(default=None, max_length=12, description="holidays that move a deadline, such as DE-BE; unset: weekends")
     identity_valid_h: int = Field(default=72, ge=1, le=2160, description="hours in which a person may answer an identity check")
     identity_attempts: int = Field(default=5, ge=1, le=20, description="wrong answers after which an identity check is over")
     approval_valid_days: int = Field(default=14, ge=1, le=365, description="days after which an unused approval no longer counts")
     grace_h: int = Field(default=24, ge=0, le=2160, description="hours between the last approval and the start of unlearning")
     appeal_days: int = Field(default=90, ge=0, le=3650, description="days between closing and the destruction of a ticket's key")
     key_epoch_days: int = Field(default=30, ge=1, le=3650, description="days after which the vault key is replaced")
-    key_backup_days: int = Field(
-        default=30, ge=0, le=3650, description="days for which backups of the vault are kept"
-    )
+    key_backup_days: int = Field(default=30, ge=0, le=3650, description="days for which backups of the vault are kept")
     suppression_review_days: int = Field(default=730, ge=1, le=7300, description="days after which a suppression entry is reviewed")
     residual_days: int = Field(default=30, ge=1, le=3650, description="days after which a residual is due when nothing else says so")
     locale: str = Field(
@@ -48,9 +42,7 @@ class Settings(BaseSettings):
     controller_name: str | None = Field(default=None, max_length=200, description="who answers to the person, as letters name it")
     controller_contact: str | None = Field(default=None, max_length=500, description="how a person reaches the controller, for letters")
     authority_name: str | None = Field(default=None, max_length=200, description="supervisory authority that letters name")
-    sells_or_shares: bool | None = Field(
-        default=None, description="whether personal information is sold or shared (CCPA)"
-    )
+    sells_or_shares: bool | None = Field(default=None, description="whether personal information is sold or shared (CCPA)")
     letters_folder: Path | None = Field(default=None, description="folder with the organisation's own letter templates, searched first")
     mail_from: str = Field(default="privacy@localhost.localdomain", max_length=254, description="address that letters come from")
     mail_host: str | None = Field(default=None, description="mail server; unset: letters are written into the home's outbox folder")

@@ -41,6 +41,7 @@ FULL = LetterFields(
     residuals=(Remaining(name="nightly-backups", reason="backup_retention", due_on=date(2026, 6, 5), owner="operations"),),
     searched=("letters-2025", "forum-2024"),
     not_searched=(Unsearched(name="images-2023", reason="holds pictures"),),
+    about_others=0,
     recipients_told=2,
     recipients_untold=(Untold(name="mirror-7", explanation=Secret("It was dissolved.")),),
     proof=(ProofLine(number=1, kind="email", commitment=COMMITMENT, nonce=Secret(NONCE)),),

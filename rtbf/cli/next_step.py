@@ -145,10 +145,11 @@ def _decision(dossier: Dossier) -> NextStep:
     ticket_id, facts = dossier.ticket_id, dossier.facts
     again = Command(line=f"rtbf footprint {ticket_id} --again", purpose="or search once more, when corpora or models have changed")
     look = Command(line=f"rtbf show {ticket_id} --items", purpose="look at the items")
-    if not facts.has_hits:
+    if not facts.has_hits or facts.is_about_others:
+        found = "Everything found is about somebody else" if facts.has_hits else "Nothing was found in what was searched"
         return NextStep(
             who="a second person, not the submitter",
-            sentence="Nothing was found in what was searched: tell the person, then close",
+            sentence=f"{found}: tell the person, then close",
             commands=(*_closing(dossier, "no_data", "no_data"), again),
         )
     if not facts.is_decided:

@@ -164,6 +164,8 @@ class LetterFields:
     residuals: tuple[Remaining, ...] | None = None
     searched: tuple[str, ...] | None = None
     not_searched: tuple[Unsearched, ...] | None = None
+    about_others: int | None = None
+    """Of `no_data`: how many records matched and were found to be about somebody else."""
     recipients_told: int | None = None
     recipients_untold: tuple[Untold, ...] | None = None
     proof: tuple[ProofLine, ...] | None = None

@@ -9,7 +9,7 @@ from rtbf.errors import IllegalMove
 from rtbf.evidence.canonical import digest_of
 from rtbf.footprint.record import Footprint
 from rtbf.plan.approval import grace_ends_at, is_rejected, quorum_met
-from rtbf.plan.decisions import Decisions, is_subset, items_to_erase, undecided
+from rtbf.plan.decisions import Decisions, is_about_others, is_subset, items_to_erase, undecided
 from rtbf.plan.holds import changeable_models, held_items, is_live
 from rtbf.plan.items import RECORD_PREFIX, model_item, record_item
 from rtbf.plan.record import Plan
@@ -111,6 +111,7 @@ def _with_footprint(facts: Facts, session: Session, footprint: Footprint | None,
     erased = items_to_erase(footprint, decisions)
     return replace(
         facts,
+        is_about_others=is_about_others(footprint, decisions),
         is_anything_erased=any(item.startswith(RECORD_PREFIX) for item in erased),
         is_held=any(item in held for item in erased),
         has_model_to_change=bool(changeable_models(footprint, decisions, held)),

@@ -252,7 +252,12 @@ def _search_fields(case: Case) -> dict[str, Any]:
         for corpus in footprint.searched
         if corpus.unread
     ]
-    return {"searched": tuple(dict.fromkeys(corpus.corpus for corpus in footprint.searched)), "not_searched": tuple(gaps)}
+    return {
+        "searched": tuple(dict.fromkeys(corpus.corpus for corpus in footprint.searched)),
+        "not_searched": tuple(gaps),
+        # This letter is lawful only where every record found is about somebody else, or none was found.
+        "about_others": len(footprint.hits),
+    }
 
 
 def _has_tokens(case: Case) -> bool:

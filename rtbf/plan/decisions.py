@@ -178,6 +178,17 @@ def keeps_everything(footprint: Footprint, decisions: Decisions) -> bool:
     return not erased_records(footprint, decisions) and not undecided(footprint, decisions)
 
 
+def is_about_others(footprint: Footprint, decisions: Decisions) -> bool:
+    """Return whether every record found is decided to be about somebody else: then nothing was found of this person.
+
+    Raises StalePlan for decisions on another footprint. False for an empty footprint and while an item is open.
+    """
+    is_all_decided = not undecided(footprint, decisions) and bool(footprint.hits) and not items_to_erase(footprint, decisions)
+    return is_all_decided and all(
+        decision.verdict == "not_about_subject" for decision in decisions.items if decision.item.startswith(RECORD_PREFIX)
+    )
+
+
 def count_decisions(decisions: Decisions) -> tuple[DecisionCount, ...]:
     """Return how many records and models got which verdict and code: records first, then in the order of VERDICTS and code."""
     counts = Counter((decision.item.startswith(RECORD_PREFIX), decision.verdict, decision.code) for decision in decisions.items)

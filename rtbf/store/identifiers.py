@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rtbf.vault.kek import KeyWrapper
 
 
-
 def seal_identifiers(
     session: Session, key: bytes, ticket_id: str, identifiers: Sequence[tuple[OpenIdentifier, bytes]], tokens: Mapping[int, str]
 ) -> None:

@@ -29,6 +29,8 @@ class Facts:
     has_hits: bool = False
     is_decided: bool = False
     """Every item of the newest footprint has a decision."""
+    is_about_others: bool = False
+    """Everything is decided, and every record found is decided to be about somebody else."""
     is_anything_erased: bool = False
     """At least one item is decided `erase`, whether held or not."""
     has_model_to_change: bool = False

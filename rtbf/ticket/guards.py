@@ -66,9 +66,9 @@ _ALL = (
     Guard("located", lambda facts: facts.has_footprint, "no footprint", "a footprint", "`rtbf run TICKET`"),
     Guard(
         "nothing_found",
-        lambda facts: facts.has_footprint and not facts.has_hits,
+        lambda facts: facts.has_footprint and (not facts.has_hits or facts.is_about_others),
         "records found for this person",
-        "an empty footprint",
+        "an empty footprint, or every record decided to be about somebody else",
         "decide on them: `rtbf decide TICKET all --verdict …`",
     ),
     Guard(
@@ -101,7 +101,9 @@ _ALL = (
     ),
     Guard(
         "refusable",
-        lambda facts: facts.has_refusal_code or (facts.is_decided and facts.has_hits and not facts.is_anything_erased),
+        lambda facts: (
+            facts.has_refusal_code or (facts.is_decided and facts.has_hits and not facts.is_anything_erased and not facts.is_about_others)
+        ),
         "items decided 'erase' and no reason to refuse the whole request",
         "every item kept with its exemption, or a refusal code",
         "`rtbf notice send TICKET refusal --code CODE`",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.enable_socket
 
 WRITERS, EACH = 4, 10
+PATIENCE_S = 120
 
 
 def url_of(installation: Installation) -> str:
@@ -41,13 +42,17 @@ def names(installation: Installation, ticket_id: str) -> list[str]:
 
 
 def dumped(installation: Installation, *options: str) -> str:
-    done = subprocess.run(["pg_dump", "--no-owner", *options, url_of(installation)], capture_output=True, check=True, text=True)
+    done = subprocess.run(
+        ["pg_dump", "--no-owner", *options, url_of(installation)], capture_output=True, check=True, text=True, timeout=PATIENCE_S
+    )
     return done.stdout
 
 
 def loaded(url: str, *dumps: str) -> None:
     for dump in dumps:
-        subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", url], input=dump, capture_output=True, check=True, text=True)
+        subprocess.run(
+            ["psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", url], input=dump, capture_output=True, check=True, text=True, timeout=PATIENCE_S
+        )
 
 
 @pytest.fixture
@@ -165,8 +170,8 @@ def test_writers_at_work_during_rotations_lose_no_key(either: Installation) -> N
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         written = [pool.submit(write, writer) for writer in range(WRITERS)]
         rotated = [pool.submit(lambda: [rotate_epoch(either, "upkeep") for _ in range(5)])]
-        tickets = [ticket_id for batch in written for ticket_id in batch.result()]
-        assert len(rotated[0].result()) == 5
+        tickets = [ticket_id for batch in written for ticket_id in batch.result(PATIENCE_S)]
+        assert len(rotated[0].result(PATIENCE_S)) == 5
     rotate_epoch(either, "upkeep")
 
     with either.transaction() as session:

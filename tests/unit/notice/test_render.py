@@ -63,7 +63,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "proof",
         "shred_on",
     ),
-    "no_data": (*CLOSING, *RIGHTS, "received_on", "searched", "not_searched", "shred_on"),
+    "no_data": (*CLOSING, *RIGHTS, "received_on", "searched", "not_searched", "about_others", "shred_on"),
     "unverified": (*CLOSING, *RIGHTS, "received_on", "explanation", "shred_on"),
     "withdrawal_confirmed": (*CLOSING, "received_on", "withdrawn_on", "shred_on"),
     "recipient": (*CLOSING, "recipient_name", "materials", "reply_by"),

@@ -82,6 +82,7 @@ SITUATIONS: dict[str, Callable[[Desk, Any], Desk]] = {
     "empty": lambda desk, _clock: desk.locate(hits=(), models=()),
     "found": lambda desk, _clock: desk.locate(),
     "all kept": lambda desk, _clock: desk.locate().keep(),
+    "all about others": lambda desk, _clock: desk.locate().rule("all", "not_about_subject"),
     "to erase": lambda desk, _clock: desk.locate().erase(),
     "no model left": lambda desk, _clock: desk.locate().erase("records").keep("models"),
     "planned": lambda desk, _clock: desk.locate().erase().plan(),
@@ -94,9 +95,9 @@ LAWFUL = {
     "acknowledgement": set(SITUATIONS),
     "refusal": {"all kept"},
     "refusal with a code": {
-        "received", "asked", "identity over", "empty", "found", "all kept", "to erase", "no model left", "failed",
+        "received", "asked", "identity over", "empty", "found", "all kept", "all about others", "to erase", "no model left", "failed",
     },
-    "no_data": {"empty"},
+    "no_data": {"empty", "all about others"},
     "unverified": {"identity over"},
     "partial": {"no model left", "passed", "inconclusive"},
     "fulfilment": {"passed"},
@@ -496,6 +497,25 @@ def test_the_slip_opens_the_commitments_of_the_ticket(desk: Desk, mailbox: Mailb
     nonces = [bytes.fromhex(lines[place + 1]) for place, line in enumerate(lines) if line == "nonce"]
     made = [commitment(nonce, kind, Secret(value)) for nonce, (kind, value) in zip(nonces, (("name", NAME), ("email", EMAIL)), strict=True)]
     assert made == [mark.commitment for mark in desk.view.ticket.identifiers]
+
+
+def test_a_namesakes_records_are_told_as_examined_and_the_ticket_closes_as_no_data(desk: Desk, mailbox: Mailbox) -> None:
+    desk.locate().rule("all", "not_about_subject")
+
+    send_notice(desk.installation, desk.ticket_id, "no_data", OFFICER)
+    close_ticket(desk.installation, desk.ticket_id, "no_data", COLLEAGUE)
+
+    assert "20 records match what you gave us; a person here examined each, and none is about you." in mailbox.words()
+    assert "found nothing that matches" not in mailbox.words()
+    assert desk.where == ("closed", None, "no_data")
+
+
+def test_one_record_about_the_person_forbids_no_data(desk: Desk) -> None:
+    desk.locate().rule("all", "not_about_subject").keep("7")
+
+    with pytest.raises(IllegalMove):
+        send_notice(desk.installation, desk.ticket_id, "no_data", OFFICER)
+    assert desk.where == ("planning", "need_decision", None)
 
 
 def test_no_data_says_where_nobody_looked(desk: Desk, mailbox: Mailbox) -> None:

@@ -52,7 +52,8 @@ class World(NamedTuple):
     found: str = ""
     """"" before the search, then nothing, records, or model (records that a model learned)."""
     verdicts: str = ""
-    """"" , part (model and records erased, some items open), keep, records (these erased, the model kept), some or all."""
+    """"" , part (model and records erased, some items open), keep, others (all about somebody else), records (these erased, the
+    model kept), some or all."""
     deciders: frozenset[str] = frozenset()
     hold: str = ""
     """"", some or all of what was found."""
@@ -88,6 +89,7 @@ def facts_of(world: World, actor: str) -> Facts:
         has_footprint=world.found != "",
         has_hits=world.found in {"records", "model"},
         is_decided=world.verdicts not in {"", "part"},
+        is_about_others=world.verdicts == "others",
         is_anything_erased=world.verdicts in ERASING,
         has_model_to_change=world.found == "model" and world.verdicts in CHANGING and world.hold != "all",
         is_held=is_held,
@@ -179,7 +181,7 @@ def _search(world: World, *, names_people: bool) -> Found:
         yield OFFICER, "search again", moved(world, OFFICER, "locating")
     if world.state in {"planning", "awaiting_approval", "unlearning"} and world.found in {"records", "model"}:
         choices = {"part"} if world.verdicts in {"", "part"} else set()
-        choices |= {"keep", "records", "all"} | ({"some"} if world.found == "model" else set())
+        choices |= {"keep", "others", "records", "all"} | ({"some"} if world.found == "model" else set())
         for actor in PEOPLE if names_people else (OFFICER,):
             for verdicts in choices:
                 yield actor, "decide", _decided(world, verdicts, frozenset({actor}) if names_people else frozenset())

@@ -127,7 +127,7 @@ def _faults_of_closing(world: World, step: Step, *, is_held: bool) -> list[str]:
             broken["partial with nothing to erase, or undecided"] = world.verdicts not in {"records", "some", "all"}
             broken["partial without unlearning what could be"] = _may_unlearn(world)
         case "no_data":
-            broken["no data, said of a person who was found"] = world.found != "nothing"
+            broken["no data, said of a person who was found"] = world.found != "nothing" and world.verdicts != "others"
         case "refused":
             broken["refused without a reason"] = world.letter != "refusal+code" and world.verdicts != "keep"
         case "unverified":
@@ -150,7 +150,9 @@ def needs_nobodys_favour(step: Step) -> bool:
     as a whole, and moves out of turn: a ticket must come to its end without any of these.
     """
     lucky = ("measure PASS", "measure INCONCLUSIVE", "release hold", "hold ends", "send withdrawal", "close withdrawn", "close duplicate")
-    is_evasive = step.act in {"send refusal+code", "record", "search again"} or (step.act == "decide" and step.after.verdicts == "keep")
+    is_evasive = step.act in {"send refusal+code", "record", "search again"} or (
+        step.act == "decide" and step.after.verdicts in {"keep", "others"}
+    )
     return step.actor != REQUESTER and not step.act.startswith((*lucky, "try")) and not is_evasive
 
 
