@@ -35,9 +35,9 @@ def upkeep(context: CliContext) -> int:
 
     Beside `rtbf sweep` it is not needed. Exit code 5 when a step failed; the others were taken all the same.
     """
-    from rtbf.pipeline.upkeep import UPKEEP_ACTOR, run_upkeep  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.upkeep import run_upkeep  # noqa: PLC0415 - the database layer, when it is needed
 
-    done = run_upkeep(context.open_installation(), context.settings.actor or UPKEEP_ACTOR)
+    done = run_upkeep(context.open_installation(), context.actor)
     emit(context, {"done": dict(done.counts), "failed": dict(done.failed)}, lambda: told(done))
     return FAULT if done.failed else DONE
 

@@ -42,17 +42,16 @@ def names(installation: Installation, ticket_id: str) -> list[str]:
 
 
 def dumped(installation: Installation, *options: str) -> str:
-    done = subprocess.run(
-        ["pg_dump", "--no-owner", *options, url_of(installation)], capture_output=True, check=True, text=True, timeout=PATIENCE_S
-    )
-    return done.stdout
+    return told("pg_dump", "--no-owner", *options, url_of(installation))
 
 
 def loaded(url: str, *dumps: str) -> None:
     for dump in dumps:
-        subprocess.run(
-            ["psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", url], input=dump, capture_output=True, check=True, text=True, timeout=PATIENCE_S
-        )
+        told("psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, given=dump)
+
+
+def told(*command: str, given: str = "") -> str:
+    return subprocess.run(command, input=given, capture_output=True, check=True, text=True, timeout=PATIENCE_S).stdout
 
 
 @pytest.fixture
