@@ -204,7 +204,7 @@ def note_check(installation: Installation, actor: str, counts: Mapping[str, Any]
 
 
 def left_out(installation: Installation, corpus: str) -> LeftOut:
-    """Return which records of the corpus's current version the list keeps out of training, for good or for now.
+    """Return which records of the corpus's current version the list keeps out of training, for good or while a ticket is open.
 
     Raises SuppressionKeyUnavailable, so that a training without the key stops; UnknownName, CorpusChanged, CorpusUnreadable.
     """

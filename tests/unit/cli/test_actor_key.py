@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rtbf.cli.actor_key import own_key
-from rtbf.cli.admin import key
+from rtbf.cli.key import key
 from rtbf.cli.context import CliContext
 from rtbf.config import Settings
 from rtbf.errors import BadInput, SignatureRefused, UnknownName
