@@ -231,7 +231,7 @@ def queue_letter(
 
 
 def _require_same(session: Session, installation: Installation, row: TicketRow, notice: NoticeRow, said: Said) -> None:
-    """Return when a waiting letter says what is asked for now; asked without code and words, it does."""
+    """Return when a waiting letter says what is asked for this time; asked without code and words, it does."""
     is_same = said.code in {None, notice.code}
     if is_same and said.text is not None:
         anew = write_letter(session, installation, row, notice.kind, said, notice.created_at)

@@ -14,18 +14,16 @@ from rtbf.evidence.canonical import canonical_bytes
 from rtbf.footprint.record import Footprint, NotSearched
 from rtbf.footprint.run import find_footprint
 from rtbf.lm.record import Model, TrainedOn
-from rtbf.ticket.record import IdentifierMark, Ticket
+from rtbf.ticket.record import IdentifierMark
 from rtbf.vault.identifier import OpenIdentifier
 from rtbf.vault.secret import Secret
+from tests import builders
 
 INES = (
     OpenIdentifier(number=1, kind="name", value=Secret("Ines Varga")),
     OpenIdentifier(number=2, kind="phone", value=Secret("202-555-0142")),
 )
-TICKET = Ticket(
-    ticket_id="tkt_1", regime="eu-gdpr", channel="email", received_at="2026-03-02T12:00:00.000Z", submitted_by="act_1", external_ref=None,
-    models=(), identifiers=(IdentifierMark(number=1, kind="name", commitment="sha256:x"),),
-)  # fmt: skip
+TICKET = builders.ticket(ticket_id="tkt_1", identifiers=(IdentifierMark(number=1, kind="name", commitment="sha256:x", warnings=()),))
 
 
 def corpus(path: Path, name: str, *answers: str) -> CorpusEntry:

@@ -11,8 +11,9 @@ from rtbf.lm.record import Model
 from rtbf.pipeline.approvals import decide_plan
 from rtbf.pipeline.decisions import decide
 from rtbf.pipeline.footprints import finish_footprint
-from rtbf.pipeline.identity import record_identity
+from rtbf.pipeline.identity import ask_identity, record_identity
 from rtbf.pipeline.intake import submit_ticket
+from rtbf.pipeline.notices import ticket_notices
 from rtbf.pipeline.plans import finish_plan, start_unlearning
 from rtbf.pipeline.work import finish_unlearning, finish_verification
 from rtbf.plan.decisions import Decisions
@@ -23,17 +24,23 @@ from rtbf.store.actors import actor_id_for
 from rtbf.store.records import newest_record
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import TicketView, ticket_events, view_ticket
+from rtbf.vault.secret import Secret
 from tests import builders
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.notice.record import Channel, Delivery
     from rtbf.notice.render import Letter
-    from rtbf.vault.secret import Secret
+    from tests.unit.conftest import FrozenClock
 
 NAME, EMAIL = "Ines Canary", "ines.canary@example.org"
 CANARIES = ("Canary", "ines.canary")
 OFFICER, COLLEAGUE = "olga", "marek"
+
+
+LATER_S = 601
+"""Longer than a sweep leaves a letter to whoever wrote it (600 s)."""
+REASON = {"code": "ProcessExcessive", "text": Secret("You asked for the same in January and in February.")}
 
 
 @dataclass(kw_only=True)
@@ -175,3 +182,14 @@ def open_desk(installation: Installation, *, mailbox: Mailbox | None = None, **c
             registry.save_model(session, original, "models/assistant/1", "live", at.clock())
     body = {"subject": [{"kind": "name", "value": NAME}, {"kind": "email", "value": EMAIL}], **changes}
     return Desk(installation=at, ticket_id=submit_ticket(at, read_submission(body, at.clock()), "submitter"))
+
+
+def over(desk: Desk, clock: FrozenClock) -> Desk:
+    """Let an identity check of the ticket end without an answer."""
+    ask_identity(desk.installation, desk.ticket_id, "account_login", "name_shared", OFFICER)
+    clock.move(hours=73)
+    return desk
+
+
+def states(desk: Desk) -> list[tuple[str, str]]:
+    return [(entry.kind, entry.state) for entry in ticket_notices(desk.installation, desk.ticket_id)]

@@ -30,16 +30,6 @@ CODE, FULL_CODE = "ComplexityOfProcess", "justifications:ComplexityOfProcess"
 WORDS = Secret("Four datasets hold what you wrote under Ines Canary.")
 
 
-@pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def desk(installation: Installation, mailbox: Mailbox) -> Desk:
-    return open_desk(installation, mailbox=mailbox)
-
-
 def legal_clock(desk: Desk) -> LegalClock:
     with desk.installation.transaction() as session:
         return clock_of(session, desk.ticket_id, desk.installation.clock())

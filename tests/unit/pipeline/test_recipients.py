@@ -27,11 +27,6 @@ REASON = Secret("It was dissolved in January; nobody answers for it.")
 
 
 @pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
 def desk(installation: Installation, mailbox: Mailbox) -> Desk:
     made = open_desk(installation, mailbox=mailbox)
     shard = Shard(name="a.jsonl", sha256="ab" * 32, size_bytes=1, records=400, unread=())

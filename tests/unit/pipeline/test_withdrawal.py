@@ -11,23 +11,12 @@ from rtbf.pipeline.clock import clock_of
 from rtbf.pipeline.notices import send_notice, send_queued, ticket_notices
 from rtbf.pipeline.plans import start_unlearning
 from rtbf.pipeline.withdrawal import withdraw_ticket
-from tests.unit.pipeline.desk import OFFICER, Desk, Mailbox, open_desk
+from tests.unit.pipeline.desk import OFFICER, Desk, Mailbox
 
 if TYPE_CHECKING:
-    from rtbf.installation import Installation
     from tests.unit.conftest import FrozenClock
 
 WITHDRAWN = ("closed", None, "withdrawn")
-
-
-@pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def desk(installation: Installation, mailbox: Mailbox) -> Desk:
-    return open_desk(installation, mailbox=mailbox)
 
 
 @pytest.mark.parametrize("state", ["received", "locating", "planning", "awaiting_approval"])
