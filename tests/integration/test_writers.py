@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.slow]
 
-WRITERS, MOVES_EACH, OTHERS_EVERY = 8, 250, 5
+WRITERS, MOVES_EACH, OTHERS_EVERY = 8, 250, 10
 TICKETS = 10
 ERASE = {"item": "1", "verdict": "erase", "code": "NonNecessity"}
 
@@ -221,21 +221,21 @@ def test_a_hold_and_moves_at_once_never_wait_for_each_other(house: Installation)
     luck = [random.Random(number) for number in range(4)]
 
     def hold(number: int) -> int:
-        for count in range(20):
+        for count in range(10):
             placed = place_hold(
                 house, scope_kind="corpus", scope="community", regime="eu-gdpr", ground="LegalClaims", authority_ref="court/1", until=None,
                 actor=f"legal {number}-{count}",
             )  # fmt: skip
             lift_hold(house, placed.hold_id, f"legal {number}")
-        return 40
+        return 20
 
     def rule_on(number: int) -> int:
-        for count in range(40):
+        for count in range(20):
             decide(house, luck[number].choice(tickets), (read_ruling(ERASE),), f"decider {number}-{count}")
-        return 40
+        return 20
 
     with ThreadPoolExecutor(8) as pool:
         done = [pool.submit(task, number) for number in range(4) for task in (hold, rule_on)]
         counts = [task.result() for task in done]
 
-    assert counts == [40] * 8
+    assert counts == [20] * 8
