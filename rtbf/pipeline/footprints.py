@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rtbf.errors import IllegalMove
 from rtbf.footprint.record import Footprint
 from rtbf.pipeline.moves import move
 from rtbf.store.actors import actor_id_for
@@ -32,7 +33,15 @@ def reopen_locating(installation: Installation, ticket_id: str, actor: str) -> N
     """Take a ticket that waits in planning back to locating, because corpora or models have changed since."""
     now = installation.clock()
     with installation.transaction() as session:
-        move(session, installation, find_ticket(session, ticket_id), LOCATING, actor_id_for(session, actor, now), now)
+        row = find_ticket(session, ticket_id)
+        if row.state != PLANNING:
+            # A closed ticket leads to locating as well, but only with a cause, a clock and letters of its own.
+            raise IllegalMove(
+                found=f"another search for a ticket in '{row.state}'",
+                expected="a ticket in 'planning'",
+                remedy=f"see `rtbf show {ticket_id}`",
+            )
+        move(session, installation, row, LOCATING, actor_id_for(session, actor, now), now)
 
 
 def footprint_revision(session: Session, ticket_id: str) -> int:

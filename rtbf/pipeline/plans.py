@@ -10,7 +10,7 @@ from rtbf.pipeline.moves import move
 from rtbf.pipeline.weights import set_candidate
 from rtbf.plan.record import Plan
 from rtbf.store.actors import actor_id_for
-from rtbf.store.records import latest_record, save_record
+from rtbf.store.records import latest_record, newest_record, save_record
 from rtbf.store.tickets import find_ticket
 from rtbf.ticket.lifecycle import (
     AWAITING_APPROVAL,
@@ -23,6 +23,7 @@ from rtbf.ticket.lifecycle import (
     reason_of,
 )
 from rtbf.ticket_view import required
+from rtbf.unlearn.record import Unlearned
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -54,10 +55,20 @@ def reopen_planning(installation: Installation, ticket_id: str, actor: str) -> N
 
 
 def finish_plan(installation: Installation, plan: Plan, actor: str) -> str:
-    """Store a plan and wait for its approval; return the digest to approve."""
+    """Store a plan and wait for its approval; return the digest to approve.
+
+    Raises IllegalMove for an attempt that was carried out already: its weights and its verdict would pass for the new plan's.
+    """
     now = installation.clock()
     with installation.transaction() as session:
         row = find_ticket(session, plan.ticket_id)
+        done = newest_record(session, plan.ticket_id, Unlearned)
+        if done is not None and plan.attempt <= done.attempt:
+            raise IllegalMove(
+                found=f"a plan for attempt {plan.attempt}, which was carried out already",
+                expected=f"a plan for attempt {done.attempt + 1}",
+                remedy=f"make another plan: `rtbf plan {plan.ticket_id}`",
+            )
         digest = save_record(session, plan, plan.attempt, now)
         row.attempt = plan.attempt
         data = {"record": digest, "attempt": plan.attempt, "method": plan.method, "quorum": plan.quorum, "held": len(plan.held)}

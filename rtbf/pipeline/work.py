@@ -12,7 +12,7 @@ from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
 from rtbf.store.records import newest_record, save_record
 from rtbf.store.tickets import find_ticket
-from rtbf.ticket.lifecycle import AWAITING_WORKER, CLOSED, ERROR, PLANNING, VERIFYING, WAITS_FOR_A_PERSON
+from rtbf.ticket.lifecycle import AWAITING_WORKER, CLOSED, ERROR, PLANNING, UNLEARNING, VERIFYING, WAITS_FOR_A_PERSON
 from rtbf.verify.record import Verification
 
 if TYPE_CHECKING:
@@ -26,10 +26,19 @@ if TYPE_CHECKING:
 
 
 def finish_unlearning(installation: Installation, unlearned: Unlearned, model: Model | None, location: str, actor: str) -> str:
-    """Store what unlearning produced, register the new weights as a candidate, and move on to verification."""
+    """Store what unlearning produced, register the new weights as a candidate, and move on to verification.
+
+    Raises IllegalMove unless this attempt is being carried out: a run that ends late or twice registers no weights.
+    """
     now = installation.clock()
     with installation.transaction() as session:
         row = find_ticket(session, unlearned.ticket_id)
+        if row.state != UNLEARNING or unlearned.attempt != row.attempt:
+            raise IllegalMove(
+                found=f"the end of a run of attempt {unlearned.attempt} for a ticket in '{row.state}', attempt {row.attempt}",
+                expected="the end of the run that the ticket waits for",
+                remedy=f"see `rtbf show {row.id}`",
+            )
         digest = save_record(session, unlearned, unlearned.attempt, now)
         if model is not None:
             registry.save_model(session, model, location, "candidate", now)

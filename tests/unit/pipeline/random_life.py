@@ -1,13 +1,11 @@
 """Tickets that live at random on a real store: lawful and unlawful acts by anybody at any time, and laws after each.
 
 A refused act must leave every table as it was; an accepted one must leave ledger, outbox and tickets telling the same story.
-What is expected is worked out here from the rows, not by the code under test; only what a ticket waits for is asked of
-`reason_of`, since that it tells the truth is tests/unit/ticket/test_model.py's matter.
+The laws themselves are in `life_laws`.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,11 +16,9 @@ from sqlalchemy import event, select
 
 from rtbf.errors import RTBFError
 from rtbf.evidence.canonical import digest_of
-from rtbf.evidence.ledger import verify_chain
 from rtbf.pipeline.approvals import decide_plan
 from rtbf.pipeline.closing import close_ticket, reopen_ticket
 from rtbf.pipeline.decisions import decide
-from rtbf.pipeline.facts import facts_of, next_change_at
 from rtbf.pipeline.footprints import finish_footprint, reopen_locating
 from rtbf.pipeline.holds import lift_hold, place_hold
 from rtbf.pipeline.identity import answer_identity, ask_identity, record_identity
@@ -31,12 +27,12 @@ from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.plans import finish_plan, reopen_planning, start_unlearning
 from rtbf.pipeline.work import clear_error, finish_unlearning, finish_verification, note_error
 from rtbf.plan.rulings import read_ruling
-from rtbf.store.events import ticket_leaves
-from rtbf.store.tables import Base, EventRow, OutboxRow, TicketRow
-from rtbf.ticket.lifecycle import ERROR, OUTCOMES, reason_of
+from rtbf.store.tables import Base, TicketRow
+from rtbf.ticket.lifecycle import OUTCOMES
 from rtbf.vault.secret import Secret
 from tests import builders
 from tests.unit.pipeline.desk import Desk, candidate, open_desk, report
+from tests.unit.pipeline.life_laws import require_four_eyes, require_gapless_ledger, require_replayed_state, require_true_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,10 +41,6 @@ if TYPE_CHECKING:
 
 ACTORS = ("submitter", "olga", "marek", "ines", "worker")
 LETTERS = ("acknowledgement", "refusal", "partial", "fulfilment", "no_data", "unverified", "withdrawal_confirmed")
-LETTER_OF = {
-    "fulfilled": "fulfilment", "partially_fulfilled": "partial", "no_data": "no_data", "refused": "refusal", "unverified": "unverified",
-    "withdrawn": "withdrawal_confirmed",
-}  # fmt: skip
 PASSING = builders.passing_probes()
 PROBES = {
     "PASS": PASSING,
@@ -326,77 +318,18 @@ class RandomLife(RuleBasedStateMachine):
     # What must hold whatever happened.
 
     @invariant()
-    def the_ledger_is_gapless_and_leaves_by_the_outbox(self) -> None:
-        """Every event has its row in the outbox and the reverse, and every ticket's chain verifies."""
+    def every_law_holds(self) -> None:
+        """Ask all laws of the store as it is."""
         if not hasattr(self, "installation"):
             return
         with self.installation.transaction() as session:
-            rows = session.scalars(select(EventRow).order_by(EventRow.idx))
-            events = [(row.idx, row.ticket_id, json.loads(row.leaf)["type"]) for row in rows]
-            outbox = [(row.idx, row.ticket_id, row.event_type) for row in session.scalars(select(OutboxRow).order_by(OutboxRow.idx))]
-            chains = [ticket_leaves(session, desk.ticket_id) for desk in self.tickets]
-        assert [idx for idx, _, _ in events] == list(range(len(events)))
-        assert outbox == events
-        assert [verify_chain(chain)[0] for chain in chains] == [len(chain) for chain in chains]
-
-    @invariant()
-    def the_events_alone_tell_where_each_ticket_is(self) -> None:
-        """Replayed from the start, they end at the row's state and outcome; no move is missing and none is doubled."""
-        for desk in getattr(self, "tickets", ()):
-            state, outcome, letters = "received", None, set()
-            with self.installation.transaction() as session:
-                leaves = [json.loads(leaf) for leaf in ticket_leaves(session, desk.ticket_id)]
+            require_gapless_ledger(session)
+            for desk in self.tickets:
                 row = session.get_one(TicketRow, desk.ticket_id)
-            for told in leaves:
-                data = told["data"]
-                if told["type"] == "notice.sent":
-                    letters.add(data["kind"])
-                if "from" in data:
-                    assert data["from"] == state
-                    state, outcome = data["to"], data.get("outcome")
-                    assert told["type"] != "ticket.closed" or outcome == "duplicate" or LETTER_OF[outcome] in letters
-                if told["type"] == "ticket.reopened":
-                    letters = set()
-            assert (row.state, row.outcome) == (state, outcome)
-            self.lived.places.add((row.state, row.outcome))
-            assert (row.closed_at is not None) == (state == "closed")
-
-    @invariant()
-    def every_ticket_says_what_it_waits_for(self) -> None:
-        """The stored reason and the time to look again are those of the facts as they are."""
-        for desk in getattr(self, "tickets", ()):
-            with self.installation.transaction() as session:
-                row = session.get_one(TicketRow, desk.ticket_id)
-                reason = reason_of(row.state, facts_of(session, row, None, self.clock()))
-                wake_at = None if row.state == "closed" else next_change_at(session, row, self.clock())
-            assert row.reason in {reason, ERROR}
-            assert row.reason != ERROR or row.state != "closed"
-            assert row.reason == ERROR or row.wake_at == wake_at
-
-    @invariant()
-    def nothing_was_unlearned_behind_four_eyes(self) -> None:
-        """Worked out from the ledger: each run had its quorum of people who neither submitted, planned, nor decided before it."""
-        for desk in getattr(self, "tickets", ()):
-            with self.installation.transaction() as session:
-                leaves = [json.loads(leaf) for leaf in ticket_leaves(session, desk.ticket_id)]
-            frozen: dict[str, Any] = {}
-            deciders: set[str] = set()
-            approvers: dict[str, set[str]] = {}
-            for told in leaves:
-                data, actor = told["data"], told["actor"]["id"]
-                match told["type"]:
-                    case "footprint.completed":
-                        deciders = set()
-                    case "decisions.taken":
-                        deciders.add(actor)
-                    case "plan.frozen":
-                        frozen = {"plan": data["record"], "quorum": data["quorum"], "out": {leaves[0]["actor"]["id"], actor}}
-                    case "approval.given":
-                        assert data["plan"] == frozen["plan"]
-                        assert actor not in frozen["out"]
-                        approvers.setdefault(data["plan"], set()).add(actor)
-                    case "unlearning.started":
-                        assert len(approvers.get(frozen["plan"], ())) >= frozen["quorum"]
+                require_replayed_state(session, row)
+                require_true_reason(session, row, self.clock())
+                require_four_eyes(session, row.id)
+                self.lived.places.add((row.state, row.outcome))
 
     def _at(self, place: int) -> Desk:
         return self.tickets[place % len(self.tickets)]

@@ -8,7 +8,7 @@ import pytest
 
 from rtbf.errors import BadInput, FourEyes, IllegalMove
 from rtbf.pipeline.closing import close_ticket, reopen_ticket
-from rtbf.pipeline.footprints import finish_footprint
+from rtbf.pipeline.footprints import finish_footprint, reopen_locating
 from rtbf.pipeline.identity import record_identity
 from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.plans import reopen_planning
@@ -124,6 +124,7 @@ def test_a_closed_ticket_stays_closed(installation: Installation) -> None:
     for step in (
         lambda: record_identity(installation, desk.ticket_id, "in_person", "olga"),
         lambda: reopen_planning(installation, desk.ticket_id, "olga"),
+        lambda: reopen_locating(installation, desk.ticket_id, "olga"),
         lambda: close(desk, "withdrawn"),
         lambda: finish_footprint(installation, builders.footprint(ticket_id=desk.ticket_id), "worker"),
     ):
@@ -132,6 +133,18 @@ def test_a_closed_ticket_stays_closed(installation: Installation) -> None:
 
     assert desk.where == ("closed", None, "withdrawn")
     assert len(ticket_events(installation, desk.ticket_id)) == count
+
+
+def test_searching_again_is_no_way_around_reopening(installation: Installation) -> None:
+    """A closed ticket of a known person leads to locating too: without a cause it would keep its old letters and its shredding day."""
+    desk = open_desk(installation).judged()
+    tell(desk, "fulfilment")
+    before, events = desk.view, desk.events
+
+    with pytest.raises(IllegalMove, match="another search for a ticket in 'closed'"):
+        reopen_locating(installation, desk.ticket_id, "marek")
+
+    assert (desk.view, desk.events) == (before, events)
 
 
 def test_a_reopened_ticket_is_searched_anew_and_needs_letters_of_its_own(installation: Installation, clock: Any) -> None:

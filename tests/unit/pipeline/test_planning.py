@@ -136,6 +136,19 @@ def test_an_earlier_attempts_digest_is_stale_once_another_plan_is_live(installat
     assert (desk.view.state, desk.view.attempt) == ("unlearning", 2)
 
 
+def test_an_attempt_that_was_carried_out_is_not_planned_again(installation: Installation) -> None:
+    """Else the weights and the verdict of its first run would pass for the second's."""
+    desk = open_desk(installation).judged()
+    reopen_planning(installation, desk.ticket_id, "olga")
+    before = desk.view
+
+    with pytest.raises(IllegalMove, match="attempt 1, which was carried out already"):
+        desk.plan()
+
+    assert desk.view == before
+    assert desk.plan(attempt=2).where == ("awaiting_approval", "need_approval", None)
+
+
 def test_an_attempt_that_changed_nothing_yet_can_be_given_up(installation: Installation) -> None:
     desk = open_desk(installation).locate().erase().plan().approve()
     start(desk)
