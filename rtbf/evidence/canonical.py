@@ -13,6 +13,9 @@ from typing import Any
 import rfc8785
 
 MAX_SAFE_INTEGER = 2**53 - 1
+_MOST_REMEMBERED = 32
+_REMEMBERED: dict[int, tuple[Any, str]] = {}
+"""id → (the record, its digest). Holding the record keeps its id from being given to another one."""
 
 
 def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -22,8 +25,20 @@ def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def digest_of(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return "sha256:…" over the canonical bytes of a JSON value or dataclass."""
-    return digest_bytes(canonical_bytes(value))
+    """Return "sha256:…" over the canonical bytes of a JSON value or dataclass.
+
+    The digests of the frozen records met last are remembered by identity: the guards of one move ask for the same
+    footprint's digest many times, and it may hold ten thousand hits. Equality would not do: 1 equals True, their bytes differ.
+    """
+    if not _is_frozen(value):
+        return digest_bytes(canonical_bytes(value))
+    known = _REMEMBERED.get(id(value))
+    if known is None or known[0] is not value:
+        known = (value, digest_bytes(canonical_bytes(value)))
+        _REMEMBERED[id(value)] = known
+        while len(_REMEMBERED) > _MOST_REMEMBERED:
+            _REMEMBERED.pop(next(iter(_REMEMBERED)), None)
+    return known[1]
 
 
 def digest_bytes(content: bytes) -> str:
@@ -38,6 +53,12 @@ def decimal_text(number: float, places: int = 6) -> str | None:
     text = f"{number:.{places}f}"
     # A negative zero would make equal values differ in bytes.
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def _is_frozen(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Return whether `value` is a frozen dataclass: records are, and hold nothing but tuples and other records."""
+    parameters = getattr(type(value), "__dataclass_params__", None)
+    return parameters is not None and parameters.frozen
 
 
 def _checked(value: Any) -> Any:  # noqa: ANN401 - any JSON value

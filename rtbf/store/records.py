@@ -95,7 +95,7 @@ def parse_record(kind: type[R], body: bytes, digest: str, what: str) -> R:
     if digest_bytes(body) != digest:
         raise RecordBroken(found=f"{what} was changed after it was stored", expected=digest, remedy="restore the database from a backup")
     try:
-        record: R = _adapter(STAGES[kind]).validate_json(body)
+        record: R = _read(STAGES[kind], body)
     except ValidationError as refused:
         raise RecordBroken(
             found=f"{what} does not have the shape of this release ({refused.error_count()} fields)",
@@ -103,6 +103,12 @@ def parse_record(kind: type[R], body: bytes, digest: str, what: str) -> R:
             remedy="install the release that wrote it",
         ) from refused
     return record
+
+
+@functools.lru_cache(maxsize=64)
+def _read(stage: str, body: bytes) -> Any:  # noqa: ANN401 - the stage's record
+    """Return the record in `body`. The same bytes are read many times while the guards of one ticket are asked; records are frozen."""
+    return _adapter(stage).validate_json(body)
 
 
 @functools.cache

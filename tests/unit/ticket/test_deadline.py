@@ -144,7 +144,7 @@ def test_receipt_is_acknowledged_within_working_days(regime: str, calendar: Cale
 def test_a_suspension_that_runs_moves_the_deadline_day_by_day() -> None:
     pairs = [("start", "2026-11-23"), ("suspend", "2026-11-25")]
 
-    reads = [clock("eu-gdpr", WEEKENDS, *pairs, now=now) for now in ("2026-11-25", "2026-11-30", "2026-12-31")]
+    reads = [clock("eu-gdpr", WEEKENDS, *pairs, now=at) for at in ("2026-11-25", "2026-11-30", "2026-12-31")]
 
     assert [read.suspended_days for read in reads] == [0, 5, 36]
     assert [read.deadline for read in reads] == [day("2026-12-23"), day("2026-12-28"), day("2027-01-28")]
@@ -231,7 +231,7 @@ def test_the_clock_stops_with_the_notice_and_says_whether_that_was_in_time() -> 
 def test_a_stopped_clock_reads_the_same_ever_after() -> None:
     pairs = [("start", "2026-11-23"), ("suspend", "2026-11-24"), ("stop", "2026-12-01")]
 
-    reads = {clock("eu-gdpr", BERLIN, *pairs, now=now) for now in ("2026-12-01", "2027-06-01")}
+    reads = {clock("eu-gdpr", BERLIN, *pairs, now=at) for at in ("2026-12-01", "2027-06-01")}
 
     assert len(reads) == 1
     assert not reads.pop().is_suspended
@@ -240,7 +240,7 @@ def test_a_stopped_clock_reads_the_same_ever_after() -> None:
 def test_a_machine_whose_clock_lags_reads_the_clock_as_of_the_last_event() -> None:
     happened = events(BERLIN, ("start", "2026-11-23"), ("suspend", "2026-11-25"))
 
-    lagging, exact = (fold_clock(load_regime("eu-gdpr"), BERLIN, happened, noon(now)) for now in ("2026-11-20", "2026-11-25"))
+    lagging, exact = (fold_clock(load_regime("eu-gdpr"), BERLIN, happened, noon(at)) for at in ("2026-11-20", "2026-11-25"))
 
     assert lagging == exact
     assert lagging.suspended_days == 0
