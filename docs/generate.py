@@ -226,7 +226,7 @@ def _lifecycle() -> Iterator[str]:
         "# The life of a ticket",
         "",
         "Every lawful move with what must hold, from `rtbf/ticket/lifecycle.py`. A move that is not here cannot be made. Each move, its",
-        "ledger event and its outbox row are one transaction. `tests/unit/ticket/test_model.py` walks every reachable combination.",
+        "ledger event and its outbox row are one transaction. `tests/exhaustive/test_model.py` walks every reachable combination.",
         "",
         "```mermaid",
         "stateDiagram-v2",

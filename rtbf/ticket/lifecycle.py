@@ -2,7 +2,7 @@
 
 States are phases only: a wait is a `reason`, a result is an `outcome` (DESIGN §2, specs/domain.md §2). A move names its
 guards; each guard is a question to the `Facts` with the words of its refusal. `reason_of` says what a ticket waits for,
-from the same facts. tests/unit/ticket/test_model.py walks every reachable combination of both.
+from the same facts. tests/exhaustive/test_model.py walks every reachable combination of both.
 
 What is not held here: that the facts are true. That is the pipeline's part, in the transaction of the move.
 """

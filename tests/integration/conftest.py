@@ -19,7 +19,7 @@ from rtbf.installation import Installation, create_installation
 from rtbf.pipeline.intake import submit_ticket
 from rtbf.store.engine import open_engine, upgrade_schema
 from rtbf.ticket.intake import read_submission
-from tests.unit.conftest import POLICY, QUICK_VAULT
+from tests.installed import POLICY, QUICK_VAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

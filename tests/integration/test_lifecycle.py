@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from rtbf.installation import Installation, create_installation
-from tests.unit.conftest import POLICY, QUICK_VAULT, FrozenClock
-from tests.unit.pipeline import test_approving, test_closing, test_deciding, test_holding, test_moves, test_planning, test_verifying
-from tests.unit.pipeline.random_life import Lived, RandomLife
+from tests.exhaustive.random_life import Lived, RandomLife
+from tests.installed import POLICY, QUICK_VAULT, FrozenClock
+from tests.pipeline import test_approving, test_closing, test_deciding, test_holding, test_moves, test_planning, test_verifying
 from tests.unit.store import test_actors, test_leases
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from rtbf.store.leases import claim_lease, renew_lease
 from rtbf.store.tables import ActorRow, EventRow, OutboxRow, TicketRow
 from rtbf.store.tickets import find_ticket
 from tests import builders
-from tests.unit.conftest import POLICY, QUICK_VAULT
-from tests.unit.pipeline.desk import open_desk
+from tests.desk import open_desk
+from tests.installed import POLICY, QUICK_VAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rtbf.cli.actor_key import own_key
-from rtbf.cli.key import key
 from rtbf.cli.context import CliContext
+from rtbf.cli.key import key
 from rtbf.config import Settings
 from rtbf.errors import BadInput, SignatureRefused, UnknownName
 from rtbf.evidence.actor_key import load_actor_key

@@ -17,7 +17,7 @@ from rtbf.clock import utc_now
 from rtbf.config import Settings
 from rtbf.errors import IllegalMove
 from rtbf.pipeline.notices import send_notice
-from tests.unit.pipeline.desk import OFFICER, Desk, open_desk
+from tests.desk import OFFICER, Desk, open_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation

@@ -10,7 +10,7 @@ from tests.terminal import Desk, located_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from tests.unit.conftest import FrozenClock
+    from tests.installed import FrozenClock
 
 
 @pytest.fixture

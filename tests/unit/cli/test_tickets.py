@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
     from rtbf.installation import Installation
-    from tests.unit.conftest import FrozenClock
+    from tests.installed import FrozenClock
 
 
 def run(installation: Installation, *arguments: str, command: Any = list_command, is_json: bool = True) -> Result:

@@ -16,7 +16,7 @@ from rtbf.vault.secret import Secret
 from rtbf.vault.suppression import entries_for
 from rtbf.vault.suppression_list import ListEntry, SuppressionList
 from rtbf.vault.tokens import create_suppression_keys, load_suppression_keys
-from tests.unit.conftest import NOON
+from tests.installed import NOON
 
 if TYPE_CHECKING:
     from pathlib import Path

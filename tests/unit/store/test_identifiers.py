@@ -11,7 +11,7 @@ from rtbf.errors import SealBroken, TicketShredded
 from rtbf.store.identifiers import open_identifiers, open_nonces
 from rtbf.store.tables import IdentifierRow
 from rtbf.store.ticket_keys import destroy_ticket_key
-from tests.unit.pipeline.desk import EMAIL, NAME, open_desk
+from tests.desk import EMAIL, NAME, open_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation

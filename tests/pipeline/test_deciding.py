@@ -19,7 +19,7 @@ from rtbf.store.sealed_texts import open_texts
 from rtbf.store.ticket_keys import ticket_key
 from rtbf.ticket_view import ticket_events
 from tests import builders
-from tests.unit.pipeline.desk import open_desk
+from tests.desk import open_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation

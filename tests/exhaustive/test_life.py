@@ -11,8 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from rtbf.installation import Installation, create_installation, open_installation
 from rtbf.ticket.lifecycle import STATES
-from tests.unit.conftest import POLICY, QUICK_VAULT, FrozenClock
-from tests.unit.pipeline.random_life import Lived, RandomLife
+from tests.exhaustive.random_life import Lived, RandomLife
+from tests.installed import POLICY, QUICK_VAULT, FrozenClock
 
 if TYPE_CHECKING:
     from pathlib import Path

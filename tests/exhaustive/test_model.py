@@ -12,7 +12,7 @@ import pytest
 
 from rtbf.ticket import lifecycle
 from rtbf.ticket.lifecycle import MOVES, Move
-from tests.unit.ticket.abstract_ticket import (
+from tests.exhaustive.abstract_ticket import (
     CHANGING,
     ERASING,
     LETTERS,

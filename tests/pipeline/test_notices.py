@@ -19,13 +19,13 @@ from rtbf.pipeline.posting import outbox_files
 from rtbf.ticket_view import ticket_events
 from rtbf.vault.secret import Secret
 from tests import builders
-from tests.unit.pipeline.desk import COLLEAGUE, EMAIL, LATER_S, NAME, OFFICER, REASON, Desk, Mailbox, open_desk, over, states
+from tests.desk import COLLEAGUE, EMAIL, LATER_S, NAME, OFFICER, REASON, Desk, Mailbox, open_desk, over, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rtbf.installation import Installation
-    from tests.unit.conftest import FrozenClock
+    from tests.installed import FrozenClock
 
 
 def types(desk: Desk) -> list[str]:

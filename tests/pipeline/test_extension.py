@@ -19,12 +19,12 @@ from rtbf.store.sealed_texts import open_texts
 from rtbf.store.ticket_keys import ticket_key
 from rtbf.ticket_view import ticket_events
 from rtbf.vault.secret import Secret
-from tests.unit.pipeline.desk import OFFICER, Desk, Mailbox, open_desk
+from tests.desk import OFFICER, Desk, Mailbox, open_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.ticket.deadline import LegalClock
-    from tests.unit.conftest import FrozenClock
+    from tests.installed import FrozenClock
 
 CODE, FULL_CODE = "ComplexityOfProcess", "justifications:ComplexityOfProcess"
 WORDS = Secret("Four datasets hold what you wrote under Ines Canary.")

@@ -16,11 +16,11 @@ from rtbf.store.registry import save_corpus
 from rtbf.store.residuals import residuals_of
 from rtbf.vault.secret import Secret
 from tests import builders
-from tests.unit.pipeline.desk import CANARIES, OFFICER, Desk, Mailbox, open_desk
+from tests.desk import CANARIES, OFFICER, Desk, Mailbox, open_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from tests.unit.conftest import FrozenClock
+    from tests.installed import FrozenClock
 
 MIRROR, CONTACT = "Example Mirror Ltd", "privacy@mirror.example.org"
 REASON = Secret("It was dissolved in January; nobody answers for it.")

@@ -20,13 +20,13 @@ from rtbf.store.events import ticket_trail
 from rtbf.store.tables import EventRow, OutboxRow, StageRecordRow
 from rtbf.store.tickets import find_ticket
 from rtbf.ticket_view import ticket_events, view_ticket
-from tests.unit.pipeline.desk import CANARIES, open_desk
+from tests.desk import CANARIES, open_desk
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from rtbf.installation import Installation
-    from tests.unit.pipeline.desk import Desk
+    from tests.desk import Desk
 
 APPENDING = ("rtbf.store.tickets.append_event", "rtbf.pipeline.plans.save_record", "rtbf.pipeline.plans.move", "rtbf.pipeline.moves.settle")
 

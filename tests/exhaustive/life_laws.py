@@ -1,6 +1,6 @@
 """What must hold of a store whatever happened to it, worked out from its rows and from the ledger, not by the code under test.
 
-Only what a ticket waits for is asked of `reason_of`: that it tells the truth is tests/unit/ticket/test_model.py's matter.
+Only what a ticket waits for is asked of `reason_of`: that it tells the truth is tests/exhaustive/test_model.py's matter.
 """
 
 from __future__ import annotations

@@ -18,14 +18,14 @@ from rtbf.pipeline.plans import start_unlearning
 from rtbf.plan.record import HeldItem
 from rtbf.store.tables import EventRow
 from tests import builders
-from tests.unit.pipeline.desk import open_desk
+from tests.desk import open_desk
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rtbf.installation import Installation
     from rtbf.plan.holds import Hold
-    from tests.unit.pipeline.desk import Desk
+    from tests.desk import Desk
 
 
 def hold(installation: Installation, scope_kind: str = "corpus", scope: str = "community", until: datetime | None = None) -> Hold:

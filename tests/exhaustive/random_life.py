@@ -31,8 +31,8 @@ from rtbf.store.tables import Base, TicketRow
 from rtbf.ticket.lifecycle import OUTCOMES
 from rtbf.vault.secret import Secret
 from tests import builders
-from tests.unit.pipeline.desk import Desk, candidate, open_desk, report
-from tests.unit.pipeline.life_laws import require_four_eyes, require_gapless_ledger, require_replayed_state, require_true_reason
+from tests.desk import Desk, candidate, open_desk, report
+from tests.exhaustive.life_laws import require_four_eyes, require_gapless_ledger, require_replayed_state, require_true_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,11 @@ from rtbf.pipeline.approvals import decide_plan
 from rtbf.pipeline.footprints import finish_footprint, reopen_locating
 from rtbf.pipeline.plans import approved_plan, finish_plan, reopen_planning, require_plannable, start_unlearning
 from tests import builders
-from tests.unit.pipeline.desk import open_desk
+from tests.desk import open_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from tests.unit.pipeline.desk import Desk
+    from tests.desk import Desk
 
 
 def start(desk: Desk) -> None:

@@ -11,11 +11,11 @@ from rtbf.pipeline.approvals import decide_plan
 from rtbf.pipeline.decisions import decide
 from rtbf.pipeline.plans import reopen_planning, start_unlearning
 from rtbf.plan.rulings import read_ruling
-from tests.unit.pipeline.desk import open_desk
+from tests.desk import open_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from tests.unit.pipeline.desk import Desk
+    from tests.desk import Desk
 
 
 @pytest.fixture

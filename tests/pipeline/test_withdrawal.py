@@ -11,10 +11,10 @@ from rtbf.pipeline.clock import clock_of
 from rtbf.pipeline.notices import send_notice, send_queued, ticket_notices
 from rtbf.pipeline.plans import start_unlearning
 from rtbf.pipeline.withdrawal import withdraw_ticket
-from tests.unit.pipeline.desk import OFFICER, Desk, Mailbox
+from tests.desk import OFFICER, Desk, Mailbox
 
 if TYPE_CHECKING:
-    from tests.unit.conftest import FrozenClock
+    from tests.installed import FrozenClock
 
 WITHDRAWN = ("closed", None, "withdrawn")
 

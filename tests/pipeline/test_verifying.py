@@ -16,11 +16,11 @@ from rtbf.pipeline.work import finish_unlearning, finish_verification
 from rtbf.store import registry
 from rtbf.store.tables import EventRow, StageRecordRow
 from tests import builders
-from tests.unit.pipeline.desk import candidate, open_desk, report
+from tests.desk import candidate, open_desk, report
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from tests.unit.pipeline.desk import Desk
+    from tests.desk import Desk
 
 LEAKING = tuple(builders.leaking_probe() if probe.probe_id == "F2" else probe for probe in builders.passing_probes())
 

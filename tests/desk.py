@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.notice.record import Channel, Delivery
     from rtbf.notice.render import Letter
-    from tests.unit.conftest import FrozenClock
+    from tests.installed import FrozenClock
 
 NAME, EMAIL = "Ines Canary", "ines.canary@example.org"
 CANARIES = ("Canary", "ines.canary")

@@ -26,11 +26,11 @@ from rtbf.ticket.identity import DOUBTS
 from rtbf.vault.envelope import commitment
 from rtbf.vault.secret import Secret
 from tests import builders
-from tests.unit.pipeline.desk import CANARIES, COLLEAGUE, EMAIL, LATER_S, NAME, OFFICER, REASON, Desk, Mailbox, open_desk, over, states
+from tests.desk import CANARIES, COLLEAGUE, EMAIL, LATER_S, NAME, OFFICER, REASON, Desk, Mailbox, open_desk, over, states
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from tests.unit.conftest import FrozenClock
+    from tests.installed import FrozenClock
 
 
 def test_a_german_ticket_gets_a_german_letter(installation: Installation, mailbox: Mailbox) -> None:

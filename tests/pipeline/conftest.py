@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.pipeline.desk import Desk, Mailbox, open_desk
+from tests.desk import Desk, Mailbox, open_desk
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation

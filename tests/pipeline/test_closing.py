@@ -14,12 +14,12 @@ from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.plans import reopen_planning
 from rtbf.ticket_view import ticket_events
 from tests import builders
-from tests.unit.pipeline.desk import open_desk
-from tests.unit.pipeline.test_verifying import LEAKING, weights
+from tests.desk import open_desk
+from tests.pipeline.test_verifying import LEAKING, weights
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
-    from tests.unit.pipeline.desk import Desk
+    from tests.desk import Desk
 
 
 def tell(desk: Desk, kind: str, **words: Any) -> None:
