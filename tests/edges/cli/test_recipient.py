@@ -11,7 +11,7 @@ from rtbf.cli.recipient import recipient
 from rtbf.clock import utc_now
 from rtbf.errors import IllegalMove
 from tests.desk import Desk, open_desk
-from tests.unit.cli.test_notice import run
+from tests.edges.cli.test_notice import run
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
