@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.set-up
+QUICK := tests/unit tests/contract tests/architecture tests/pipeline tests/edges tests/exhaustive
 DEMO_HOME ?= .demo/$(shell date +%Y-%m-%d-%H%M%S)
 
 .DEFAULT_GOAL := help
@@ -22,8 +23,9 @@ demo: $(STAMP)  ## the whole story in minutes: people, a model, a ticket, unlear
 	@mkdir -p .demo
 	$(BIN)/rtbf demo --folder $(DEMO_HOME)
 
-test: $(STAMP)  ## all tests: unit, contract, architecture, integration, journey
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(STAMP)  ## all tests: first those that need no server (two at a time), then integration and journey
+	$(BIN)/python -m pytest -n 2 $(QUICK) $(PYTEST_ARGS) $(if $(JUNIT),--junitxml=$(JUNIT)-quick.xml)
+	$(BIN)/python -m pytest tests/integration tests/journey $(PYTEST_ARGS) $(if $(JUNIT),--junitxml=$(JUNIT).xml)
 
 lint: $(STAMP)  ## ruff, formatting, import contracts
 	$(BIN)/ruff check .

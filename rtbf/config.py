@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rtbf.errors import BadInput
 
 _PREFIX = "RTBF_"
+_DAY_H = 24
 
 
 class Settings(BaseSettings):
@@ -69,6 +70,9 @@ def read_settings() -> Settings:
     except ValidationError as refused:
         # The input is left out on purpose: a database URL may hold a password.
         faults += [f"{_PREFIX}{str(error['loc'][0]).upper()}: {error['msg']}" for error in refused.errors(include_input=False)]
+    else:
+        if settings.grace_h >= settings.approval_valid_days * _DAY_H:
+            faults.append("RTBF_GRACE_H reaches beyond RTBF_APPROVAL_VALID_DAYS: every approval would end before the work may start")
     if faults:
         raise BadInput(
             found="; ".join(faults), expected=f"only {', '.join(sorted(known))}", remedy="correct the environment and start again"

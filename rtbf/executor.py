@@ -19,6 +19,7 @@ from rtbf.pipeline.closing import finish_ticket
 from rtbf.pipeline.footprints import finish_footprint, footprint_revision
 from rtbf.pipeline.moves import next_stage
 from rtbf.pipeline.plans import approved_plan, finish_plan, reopen_planning, require_plannable, start_unlearning
+from rtbf.pipeline.purge import purge_if_closed
 from rtbf.pipeline.reporting import case_of
 from rtbf.pipeline.work import clear_error, finish_unlearning, finish_verification, is_measured
 from rtbf.plan.decisions import Decisions
@@ -78,6 +79,7 @@ def advance(
             if stage is None or is_there:
                 break
             _STAGES[stage](installation, ticket_id, actor, beat, work)
+    purge_if_closed(installation, ticket_id, actor)
     return view_ticket(installation, ticket_id)
 
 

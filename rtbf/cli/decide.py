@@ -109,8 +109,10 @@ def _decide_file(installation: Installation, ticket_id: str, path: Path, actor: 
 
 def _close(installation: Installation, ticket_id: str, outcome: str, actor: str) -> None:
     from rtbf.pipeline.closing import close_ticket  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.purge import purge_if_closed  # noqa: PLC0415
 
     close_ticket(installation, ticket_id, outcome, actor)
+    purge_if_closed(installation, ticket_id, actor)
 
 
 def _asked(reasoning: str | None) -> str | None:

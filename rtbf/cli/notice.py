@@ -72,10 +72,12 @@ def send(context: CliContext, ticket_id: str, kind: str, code: str | None, text:
     second person closes it: `rtbf decide TICKET --close OUTCOME`.
     """
     from rtbf.pipeline.notices import send_notice  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.purge import purge_if_closed  # noqa: PLC0415
 
     installation = context.open_installation()
     words = typed_words(text, "text")
     sent = send_notice(installation, ticket_id, kind, context.actor, code=code, text=words, by_post=by_post, again=again)
+    purge_if_closed(installation, ticket_id, context.actor)
     tell_sent(context, installation, ticket_id, sent)
 
 

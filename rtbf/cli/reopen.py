@@ -34,7 +34,10 @@ def reopen(context: CliContext, ticket_id: str, cause: str) -> None:
 @click.pass_obj
 def withdraw(context: CliContext, ticket_id: str) -> None:
     """Close a ticket that its person took back, and confirm it to them; possible until unlearning starts."""
-    from rtbf.pipeline.withdrawal import withdraw_ticket  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.purge import purge_if_closed  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.withdrawal import withdraw_ticket  # noqa: PLC0415
 
-    withdraw_ticket(context.open_installation(), ticket_id, context.actor)
+    installation = context.open_installation()
+    withdraw_ticket(installation, ticket_id, context.actor)
+    purge_if_closed(installation, ticket_id, context.actor)
     show_ticket(context, ticket_id, is_brief=True, said="withdrawn by its person")

@@ -21,7 +21,6 @@ WORDS = {
     "codes": "one-time code(s) forgotten",
     "answers": "idempotency answer(s) forgotten",
     "outbox": "delivered event(s) forgotten",
-    "stray_keys": "key(s) without ticket destroyed",
     "generations": "unused key(s) of the suppression list destroyed",
     "log": "database log emptied",
 }

@@ -15,7 +15,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rtbf.errors import IllegalMove
+from rtbf.errors import IllegalMove, TicketBusy
 from rtbf.pipeline.copies import LIST_PREFIX, Copy, delete_copies, finish_lists, unfinished_lists, write_list
 from rtbf.pipeline.moves import note
 from rtbf.pipeline.remaining import open_remaining
@@ -75,6 +75,16 @@ def plan_purge(session: Session, installation: Installation, row: TicketRow, act
             if residual.reason == OWN_COPIES and residual.resolved_at is None:
                 residual.due_at = row.shred_due_at
     session.flush()
+
+
+def purge_if_closed(installation: Installation, ticket_id: str, actor: str) -> int:
+    """Purge a ticket that has just been closed; an open one, or one that a process works on, is left to the next upkeep."""
+    with installation.transaction() as session:
+        is_closed = find_ticket(session, ticket_id).state == CLOSED
+    try:
+        return purge_ticket(installation, ticket_id, actor) if is_closed else 0
+    except TicketBusy:
+        return 0
 
 
 def purge_ticket(installation: Installation, ticket_id: str, actor: str, *, is_all: bool = False) -> int:

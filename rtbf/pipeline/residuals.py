@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rtbf.clock import rfc3339
-from rtbf.errors import BadInput
+from rtbf.errors import BadInput, IllegalMove
 from rtbf.pipeline.moves import note, settle
 from rtbf.store.actors import actor_id_for, actor_names, new_id
 from rtbf.store.law_tables import ResidualRow
@@ -106,6 +106,8 @@ def settle_residual(installation: Installation, residual_id: str, actor: str, *,
         residual = find_residual(session, residual_id)
         row = find_ticket(session, residual.ticket_id)
         actor_id = actor_id_for(session, actor, now)
+        if residual.resolved_at is not None:
+            raise IllegalMove(found=f"{residual.id}, which is resolved", expected="an open residual", remedy="see `rtbf residual list`")
         if owner is None and due_at is None:
             resolve_residual(session, residual, actor_id, now)
             event = "residual.resolved"

@@ -26,7 +26,6 @@ from rtbf.store.idempotency import forget_answers
 from rtbf.store.outbox import forget_delivered
 from rtbf.store.scrubbing import scrub_deleted
 from rtbf.store.shredding import due_for_shredding, forget_codes
-from rtbf.store.ticket_keys import drop_stray_keys
 from rtbf.store.tickets import find_ticket, list_tickets
 from rtbf.ticket.lifecycle import CLOSED
 
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 UPKEEP_ACTOR = "rtbf-upkeep"
 """Who the ledger names for what time alone asks for."""
 UNFORESEEN = "unforeseen"
-_STRAY_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,11 +129,6 @@ def _forget_delivered(installation: Installation, actor: str) -> int:
     return _forget(installation, actor, "outbox.forgotten", lambda session: forget_delivered(session, before))
 
 
-def _forget_strays(installation: Installation, actor: str) -> int:
-    before = installation.clock() - _STRAY_AFTER
-    return _forget(installation, actor, "keys.strays_destroyed", lambda session: drop_stray_keys(session, before))
-
-
 def _forget(installation: Installation, actor: str, event_type: str, delete: Callable[[Session], int]) -> int:
     now = installation.clock()
     with installation.transaction() as session:
@@ -164,7 +157,6 @@ STEPS: dict[str, Callable[[Installation, str], int]] = {
     "codes": _forget_codes,
     "answers": _forget_answers,
     "outbox": _forget_delivered,
-    "stray_keys": _forget_strays,
     "generations": retire_generations,
     "log": _scrub,
 }

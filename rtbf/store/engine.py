@@ -6,8 +6,9 @@ deferred one may fail half-way with "database is locked" when it turns from read
 The wrapped ticket keys lie apart: on SQLite in a file of their own that is attached as `rtbf_keys`, on PostgreSQL in the
 schema of that name. What is deleted is overwritten in both files (secure_delete), and the key file's journal is no
 write-ahead log; `rtbf.store.scrubbing` empties the main file's.
-A crash while both files are committed can leave a key without its ticket (swept later), or a ticket without its key,
-which says so when it is opened; SQLite is atomic over several files only without a write-ahead log.
+A crash while both files are committed can leave a ticket without its key, which says so when it is opened, or a key
+without its ticket, which harms nobody and is not deleted unasked: after an older database was restored it may be a
+living ticket's. SQLite is atomic over several files only without a write-ahead log.
 """
 
 from __future__ import annotations

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import func, select, text
 
 from rtbf.errors import KeyDestroyed, TicketShredded
-from rtbf.store.tables import TicketRow
 from rtbf.store.vault_tables import KEY_SCHEMA, TicketKeyRow
 from rtbf.vault.kek import WrappedKey
 
@@ -98,15 +97,6 @@ def key_counts(session: Session) -> dict[int, int]:
     """Return how many keys are wrapped under each epoch."""
     counted = session.execute(select(TicketKeyRow.epoch, func.count()).group_by(TicketKeyRow.epoch).order_by(TicketKeyRow.epoch))
     return {epoch: count for epoch, count in counted}  # noqa: C416 - rows are no pairs to the type checker
-
-
-def drop_stray_keys(session: Session, before: datetime) -> int:
-    """Delete keys older than `before` whose ticket does not exist: a crash may have committed the key's file alone."""
-    strays = session.scalars(
-        select(TicketKeyRow.ticket_id).where(TicketKeyRow.created_at < before, TicketKeyRow.ticket_id.not_in(select(TicketRow.id)))
-    ).all()
-    session.execute(delete(TicketKeyRow).where(TicketKeyRow.ticket_id.in_(strays)))
-    return len(strays)
 
 
 def _lock(session: Session, mode: str) -> None:

@@ -57,8 +57,8 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def test_no_signed_statement_with_a_foreign_value_stops_the_checker() -> None:
-    good_trust = builders.trust(NEW_YEAR)
     """A signer with the right key may sign any JSON; the checker still ends in a refusal, never in a stray exception."""
+    good_trust = builders.trust(NEW_YEAR)
     dice = random.Random(7)
     places = [place for place in _places(build_statement(builders.case())) if place]
     foreign = (None, True, 7, -1, "", "x", "NaN", "1e999", "9" * 50, [], {}, [[]], {"a": []}, "sha256:", "\u0000", "../x")

@@ -29,7 +29,7 @@ from rtbf.store.notices import QUEUED
 from rtbf.store.residuals import residuals_of
 from rtbf.store.sealed_texts import open_texts, seal_text
 from rtbf.store.tables import IdentifierRow
-from rtbf.store.ticket_keys import drop_stray_keys, key_counts, make_ticket_key, ticket_key
+from rtbf.store.ticket_keys import key_counts, ticket_key
 from rtbf.store.vault_tables import TicketKeyRow
 from rtbf.ticket_view import ticket_events, view_ticket
 from rtbf.vault.secret import Secret
@@ -344,17 +344,3 @@ def test_a_rotation_is_due_after_the_policys_days_and_while_one_is_unfinished(in
     seen.append(is_rotation_due(installation))
 
     assert seen == [False, False, True, False, True]
-
-
-def test_a_key_whose_ticket_never_came_to_be_is_destroyed_after_a_day(installation: Installation, clock: Any) -> None:
-    ticket_id = closing.submitted(installation)
-    with installation.transaction() as session:
-        make_ticket_key(session, installation.kek, "tkt_stray", clock())
-    with installation.transaction() as session:
-        young = drop_stray_keys(session, clock() - timedelta(days=1))
-
-    with installation.transaction() as session:
-        old = drop_stray_keys(session, clock() + timedelta(seconds=1))
-
-    assert (young, old) == (0, 1)
-    assert names(installation, ticket_id) == [closing.NAME, closing.EMAIL]

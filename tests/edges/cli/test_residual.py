@@ -67,6 +67,16 @@ def test_a_date_that_is_over_or_none_is_refused(desk: Desk, due: str) -> None:
     assert listed(desk)[0] == ("nightly", "max", "2026-03-12")
 
 
+def test_what_is_resolved_is_not_resolved_again(desk: Desk) -> None:
+    residual_id = first_id(desk)
+    first = desk("residual", "resolve", residual_id)
+
+    second = desk("residual", "resolve", residual_id)
+
+    assert (first.code, second.code) == (0, 1)
+    assert "is resolved" in second.err
+
+
 @pytest.mark.parametrize("arguments", [("list", "tkt_none"), ("resolve", "res_none")])
 def test_an_unknown_ticket_or_residual_is_refused(desk: Desk, arguments: tuple[str, ...]) -> None:
     said = desk("residual", *arguments)
