@@ -173,8 +173,10 @@ def running(servers_installed: None, tmp_path_factory: pytest.TempPathFactory) -
 @contextlib.contextmanager
 def _listening(redis_url: str, heard: Path) -> Iterator[None]:
     """Write down every command that reaches Redis while the block runs."""
+    place = urlsplit(redis_url)
+    command = ["redis-cli", "-h", str(place.hostname), "-p", str(place.port), "monitor"]
     with heard.open("wb") as file:
-        listener = subprocess.Popen(["redis-cli", "--no-auth-warning", "-u", redis_url, "monitor"], stdout=file)
+        listener = subprocess.Popen(command, stdout=file, env={**os.environ, "REDISCLI_AUTH": place.password or ""})
         try:
             yield
         finally:
