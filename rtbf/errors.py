@@ -3,7 +3,7 @@
     RTBFError
     ├── Refusal    the caller can mend it      CLI exit 1, HTTP 4xx, not retried
     │   ├── UnknownName · BadInput · IllegalMove · StalePlan · FourEyes · TicketBusy · ExtensionRefused
-    │   ├── ApprovalExpired (a StalePlan) · SignatureRefused
+    │   ├── SignatureRefused
     │   ├── TicketChanged · TicketShredded · IdempotencyKeyReused
     │   ├── IdentityRefused · IdentityExpired and IdentityExhausted (both an IdentityRefused)
     │   ├── HomeMissing · HomeExists · SchemaTooNew · SchemaBehind · ExtraMissing
@@ -83,10 +83,6 @@ class ExtensionRefused(Refusal):
 
 class StalePlan(Refusal):
     """An approval or a run names a plan that is not the ticket's live one."""
-
-
-class ApprovalExpired(StalePlan):
-    """The plan was approved, and too long ago."""
 
 
 class SignatureRefused(Refusal):

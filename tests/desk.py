@@ -15,6 +15,7 @@ from rtbf.pipeline.identity import ask_identity, record_identity
 from rtbf.pipeline.intake import submit_ticket
 from rtbf.pipeline.notices import ticket_notices
 from rtbf.pipeline.plans import finish_plan, start_unlearning
+from rtbf.pipeline.posting import letter_files
 from rtbf.pipeline.work import finish_unlearning, finish_verification
 from rtbf.plan.decisions import Decisions
 from rtbf.plan.rulings import read_ruling
@@ -28,6 +29,8 @@ from rtbf.vault.secret import Secret
 from tests import builders
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rtbf.installation import Installation
     from rtbf.notice.record import Channel, Delivery
     from rtbf.notice.render import Letter
@@ -193,3 +196,9 @@ def over(desk: Desk, clock: FrozenClock) -> Desk:
 
 def states(desk: Desk) -> list[tuple[str, str]]:
     return [(entry.kind, entry.state) for entry in ticket_notices(desk.installation, desk.ticket_id)]
+
+
+def letters_of(desk: Desk) -> tuple[Path, ...]:
+    """Return the files of the ticket's letters in the outbox folder."""
+    with desk.installation.transaction() as session:
+        return letter_files(session, desk.installation, desk.ticket_id)

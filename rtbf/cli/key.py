@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,6 +63,23 @@ def rotate(context: CliContext) -> None:
         context,
         {"epoch": done.epoch, "rewrapped": done.rewrapped, "destroyed": list(done.destroyed)},
         lambda: f"epoch {done.epoch}: {done.rewrapped} ticket key(s) wrapped anew; epoch(s) destroyed: {gone}\nback up keys/ anew",
+    )
+
+
+@key.command("passphrase")
+@click.option("--new", "new_path", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File with the passphrase to come.")
+@click.pass_obj
+def passphrase(context: CliContext, new_path: Path) -> None:
+    """Lock the vault with another passphrase. The vault's keys stay; backups of its file keep the old lock."""
+    from rtbf.vault.passphrase_file import change_passphrase, read_passphrase  # noqa: PLC0415 - the vault, when it is needed
+
+    home = context.open_installation().home
+    old_path = context.settings.vault_passphrase_file or home.vault_passphrase
+    change_passphrase(home.vault, read_passphrase(old_path), read_passphrase(new_path))
+    emit(
+        context,
+        {"vault": str(home.vault), "passphrase": str(new_path)},
+        lambda: f"the vault opens with {new_path} only: set RTBF_VAULT_PASSPHRASE_FILE to it, then destroy {old_path}",
     )
 
 

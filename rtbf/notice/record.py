@@ -6,7 +6,6 @@ Does not prove that anybody read it: `sent` means that a mail server took it, `w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 SCHEMA = "rtbf.notice/1"
@@ -41,20 +40,3 @@ Channel = Literal["email", "post", "file"]
 Delivery = Literal["sent", "written", "failed"]
 
 REQUESTER = "requester"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notice:
-    """One letter of a ticket. `to` is "requester" or a recipient's id; `sent_at` is RFC 3339, UTC."""
-
-    notice_id: str
-    ticket_id: str
-    kind: NoticeKind
-    locale: str
-    """The locale of the words really used, which may be wider than the one asked for (`de` for `de-AT`)."""
-    template_digest: str
-    channel: Channel
-    to: str
-    sent_at: str
-    delivery: Delivery
-    schema: str = SCHEMA

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rtbf.clock import rfc3339
-from rtbf.errors import IllegalMove, SignatureRefused
+from rtbf.errors import IllegalMove
 from rtbf.evidence.actor_key import read_public_key
 from rtbf.evidence.approval_statement import ApprovalClaim, sign_approval, verify_approval
 from rtbf.evidence.keys import key_id
 from rtbf.pipeline.moves import move, note, settle
-from rtbf.plan.approval import require_approver, require_live_plan, require_own_signature, to_milliseconds
+from rtbf.plan.approval import require_approver, require_live_plan, require_own_signature, require_registered_key, to_milliseconds
 from rtbf.plan.decisions import Decisions
 from rtbf.plan.record import Plan
 from rtbf.store.actors import actor_id_for, actor_keys, new_id
@@ -92,13 +92,8 @@ def _signed(session: Session, claim: ApprovalClaim, key: Ed25519PrivateKey | Non
     require_own_signature([row.key_id for row in registered], signer)
     if key is None:
         return None, None
-    public = next((row.spki for row in registered if row.key_id == signer and row.revoked_at is None), None)
-    if public is None:
-        raise SignatureRefused(
-            found="a signature by a key that is not registered for this actor, or was revoked",
-            expected="a registered key",
-            remedy="register it: `rtbf key actor NAME`",
-        )
+    living = next((row.spki for row in registered if row.key_id == signer and row.revoked_at is None), None)
+    public = require_registered_key(signer, living)
     envelope = sign_approval(key, claim)
     verify_approval(envelope, read_public_key(public), claim)
     return signer, envelope

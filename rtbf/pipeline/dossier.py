@@ -13,12 +13,12 @@ from rtbf.evidence.canonical import digest_of
 from rtbf.pipeline.clock import calendar_of, clock_of
 from rtbf.pipeline.facts import facts_of
 from rtbf.pipeline.residuals import named_residuals
+from rtbf.pipeline.standing import CheckStanding, checks_in
 from rtbf.plan.approval import grace_ends_at, live_approvers
 from rtbf.plan.decisions import count_decisions, undecided
 from rtbf.plan.holds import held_items
 from rtbf.store.actors import actor_names
 from rtbf.store.holds import all_holds
-from rtbf.store.identity import EXPIRED, OPEN, identity_checks
 from rtbf.store.notices import is_delivered, notices_of
 from rtbf.store.recipients import all_recipients, duties_of
 from rtbf.store.regimes import kept_regime
@@ -40,19 +40,6 @@ if TYPE_CHECKING:
 
 
 _DAY_S = 86_400
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckSeen:
-    """One identity check. `result`: open, passed, failed, expired; an open one whose time is over is told as expired."""
-
-    method: str
-    doubt: str | None
-    result: str
-    level: str | None
-    attempts: int
-    asked_at: datetime
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +77,7 @@ class Dossier:
     now: datetime
     today: date
     level_needed: str
-    checks: tuple[CheckSeen, ...]
+    checks: tuple[CheckStanding, ...]
     footprint_digest: str | None
     undecided: tuple[str, ...]
     counts: tuple[DecisionCount, ...]
@@ -159,7 +146,7 @@ def dossier_in(session: Session, ticket_id: str, now: datetime, appeal_s: int) -
         now=now,
         today=calendar_of(ticket).civil_date(now),
         level_needed=kept_regime(session, ticket.regime_digest).identity_levels[ticket.requester_role],
-        checks=_checks(session, ticket_id, now),
+        checks=checks_in(session, ticket_id, now),
         footprint_digest=None if footprint is None else digest_of(footprint),
         undecided=() if footprint is None else undecided(footprint, decisions),
         counts=() if decisions is None else count_decisions(decisions),
@@ -172,21 +159,6 @@ def dossier_in(session: Session, ticket_id: str, now: datetime, appeal_s: int) -
         residuals=named_residuals(session, ticket_id, with_resolved=True),
         names=names,
         appeal_days=appeal_s // _DAY_S,
-    )
-
-
-def _checks(session: Session, ticket_id: str, now: datetime) -> tuple[CheckSeen, ...]:
-    return tuple(
-        CheckSeen(
-            method=check.method,
-            doubt=check.doubt,
-            result=EXPIRED if check.result == OPEN and check.expires_at is not None and check.expires_at <= now else check.result,
-            level=check.level,
-            attempts=check.attempts,
-            asked_at=check.asked_at,
-            expires_at=check.expires_at,
-        )
-        for check in identity_checks(session, ticket_id)
     )
 
 

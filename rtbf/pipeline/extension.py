@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rtbf.notice.record import REQUESTER
 from rtbf.pipeline.clock import clock_of
 from rtbf.pipeline.letters import checked_said
 from rtbf.pipeline.notices import queue_letter
 from rtbf.pipeline.posting import deliver, outgoing
 from rtbf.store.actors import actor_id_for
-from rtbf.store.notices import QUEUED, REQUESTER, notices_about
+from rtbf.store.notices import QUEUED, notices_about
 from rtbf.store.records import latest_record
 from rtbf.store.sealed_texts import seal_text
 from rtbf.store.ticket_keys import ticket_key

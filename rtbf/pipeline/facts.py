@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rtbf.errors import IllegalMove
 from rtbf.evidence.canonical import digest_of
 from rtbf.footprint.record import Footprint
+from rtbf.notice.record import REQUESTER
 from rtbf.plan.approval import grace_ends_at, is_rejected, quorum_met
 from rtbf.plan.decisions import Decisions, is_about_others, is_subset, items_to_erase, undecided
 from rtbf.plan.holds import changeable_models, held_items, is_live
@@ -18,7 +19,7 @@ from rtbf.store.approvals import approvals_given
 from rtbf.store.holds import all_holds
 from rtbf.store.identifiers import linked_tickets
 from rtbf.store.identity import OPEN, PASSED, identity_checks
-from rtbf.store.notices import REQUESTER, is_delivered, notices_of
+from rtbf.store.notices import is_delivered, notices_of
 from rtbf.store.records import latest_record, newest_record, record_with_digest
 from rtbf.store.regimes import kept_regime
 from rtbf.store.residuals import residuals_of

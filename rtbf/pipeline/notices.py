@@ -10,6 +10,7 @@ from rtbf.clock import rfc3339
 from rtbf.errors import BadInput, ExtensionRefused, IllegalMove, LetterRefused, Outage
 from rtbf.evidence.canonical import digest_of
 from rtbf.footprint.record import Footprint
+from rtbf.notice.record import REQUESTER
 from rtbf.pipeline.clock import clock_of
 from rtbf.pipeline.facts import facts_of
 from rtbf.pipeline.letters import Said, checked_said, write_letter
@@ -21,7 +22,7 @@ from rtbf.plan.record import Plan
 from rtbf.store.actors import actor_id_for, new_id
 from rtbf.store.identity import OPEN, identity_checks
 from rtbf.store.law_tables import NoticeRow
-from rtbf.store.notices import QUEUED, REQUESTER, add_notice, find_notice, is_delivered, notices_about, notices_of, queued_notices
+from rtbf.store.notices import QUEUED, add_notice, find_notice, is_delivered, notices_about, notices_of, queued_notices
 from rtbf.store.recipients import DUE, TOLD, all_recipients, find_duty
 from rtbf.store.records import latest_record
 from rtbf.store.ticket_keys import has_ticket_key

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from rtbf.errors import LetterRefused
 from rtbf.files import make_private_folder, replace_file
 from rtbf.notice.message import checked_id
+from rtbf.notice.record import REQUESTER
 from rtbf.notice.render import Letter
 from rtbf.pipeline.clock import calendar_of, extend_clock, stop_clock, suspend_clock
 from rtbf.pipeline.closing import close_fulfilled, close_withdrawn
@@ -26,7 +27,7 @@ from rtbf.store.actors import actor_id_for
 from rtbf.store.identifiers import open_identifiers
 from rtbf.store.identity import is_open_check
 from rtbf.store.law_tables import NoticeRow, RecipientRow
-from rtbf.store.notices import DROPPED, FAILED, QUEUED, REQUESTER, SENT, WRITTEN, find_notice, is_delivered, notices_of
+from rtbf.store.notices import DROPPED, FAILED, QUEUED, SENT, WRITTEN, find_notice, is_delivered, notices_of
 from rtbf.store.recipients import DUE, TOLD, find_duty
 from rtbf.store.records import latest_record
 from rtbf.store.ticket_keys import ticket_key
@@ -149,14 +150,8 @@ def drop_letter(session: Session, installation: Installation, notice: NoticeRow,
         path.unlink(missing_ok=True)
 
 
-def outbox_files(installation: Installation, ticket_id: str) -> tuple[Path, ...]:
-    """Return the files of the ticket's letters that lie in the outbox folder, in the order they were written."""
-    with installation.transaction() as session:
-        return letter_files(session, installation, ticket_id)
-
-
 def letter_files(session: Session, installation: Installation, ticket_id: str) -> tuple[Path, ...]:
-    """Return the same inside the caller's transaction."""
+    """Return the files of the ticket's letters that lie in the outbox folder, in the order they were written."""
     notice_ids = [notice.id for notice in notices_of(session, ticket_id)]
     return tuple(path for notice_id in notice_ids for path in _files_of(installation, notice_id) if path.exists())
 

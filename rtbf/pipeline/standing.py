@@ -20,6 +20,8 @@ from rtbf.ticket.lifecycle import CLOSED
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy.orm import Session
+
     from rtbf.installation import Installation
     from rtbf.ticket.deadline import LegalClock
     from rtbf.ticket.regime import IdentityLevel
@@ -71,19 +73,23 @@ def standing_of(installation: Installation, ticket_id: str) -> Standing:
 
 def checks_of(installation: Installation, ticket_id: str) -> tuple[CheckStanding, ...]:
     """Return the ticket's identity checks, oldest first; raises UnknownName."""
-    now = installation.clock()
     with installation.transaction() as session:
         find_ticket(session, ticket_id)
-        return tuple(
-            CheckStanding(
-                check_id=check.id,
-                method=check.method,
-                doubt=check.doubt,
-                result=EXPIRED if check.result == OPEN and check.expires_at is not None and check.expires_at <= now else check.result,
-                level=check.level,
-                attempts=check.attempts,
-                asked_at=check.asked_at,
-                expires_at=check.expires_at,
-            )
-            for check in identity_checks(session, ticket_id)
+        return checks_in(session, ticket_id, installation.clock())
+
+
+def checks_in(session: Session, ticket_id: str, now: datetime) -> tuple[CheckStanding, ...]:
+    """Return the same inside the caller's transaction, as of `now`."""
+    return tuple(
+        CheckStanding(
+            check_id=check.id,
+            method=check.method,
+            doubt=check.doubt,
+            result=EXPIRED if check.result == OPEN and check.expires_at is not None and check.expires_at <= now else check.result,
+            level=check.level,
+            attempts=check.attempts,
+            asked_at=check.asked_at,
+            expires_at=check.expires_at,
         )
+        for check in identity_checks(session, ticket_id)
+    )

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rtbf.errors import IllegalMove
+from rtbf.notice.record import REQUESTER
 from rtbf.pipeline.closing import close_ticket
 from rtbf.pipeline.notices import send_notice
-from rtbf.store.notices import REQUESTER, is_delivered, notices_about
+from rtbf.store.notices import is_delivered, notices_about
 from rtbf.store.tickets import find_ticket
 from rtbf.ticket.lifecycle import CLOSED, UNLEARNING, VERIFYING
 

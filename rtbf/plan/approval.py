@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from rtbf.errors import ApprovalExpired, FourEyes, SignatureRefused, StalePlan
+from rtbf.errors import FourEyes, SignatureRefused, StalePlan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -142,35 +142,6 @@ def grace_ends_at(plan: Terms, approvals: Sequence[ApprovalGiven], live_digest: 
     """Return from when the approved plan may be carried out; None when it never had its quorum."""
     completed = quorum_met_at(plan, approvals, live_digest)
     return None if completed is None else completed + timedelta(seconds=plan.grace_s)
-
-
-def require_approved(ticket_id: str, plan: Terms, approvals: Sequence[ApprovalGiven], live_digest: str, now: datetime) -> None:
-    """Return when the plan may be carried out at `now`.
-
-    Raises ApprovalExpired when it had its quorum once and has it no longer; StalePlan when it was rejected, never had its
-    quorum, or its grace period is not over.
-    """
-    if quorum_met(plan, approvals, live_digest, now):
-        ends_at = grace_ends_at(plan, approvals, live_digest)
-        if ends_at is not None and ends_at <= now:
-            return
-        raise StalePlan(
-            found="an approved plan within its grace period",
-            expected=f"a start at {ends_at:%Y-%m-%d %H:%M:%S} UTC or later",
-            remedy=f"wait, then `rtbf run {ticket_id}`; `rtbf reject {ticket_id} --digest …` calls it off",
-        )
-    if quorum_met_at(plan, approvals, live_digest) is not None and not is_rejected(approvals):
-        raise ApprovalExpired(
-            found="a plan whose approval has expired",
-            expected=f"{plan.quorum} live approval(s) of {live_digest}",
-            remedy=f"make the plan again (`rtbf plan {ticket_id}`) and have it approved",
-        )
-    said = "rejected" if is_rejected(approvals) else f"approved by {len(live_approvers(approvals, live_digest, now))} of {plan.quorum}"
-    raise StalePlan(
-        found=f"a plan that is {said}",
-        expected=f"{plan.quorum} approval(s) of {live_digest} and no rejection",
-        remedy=f"see `rtbf show {ticket_id}`",
-    )
 
 
 def to_milliseconds(instant: datetime) -> datetime:

@@ -169,15 +169,6 @@ def models_to_change(footprint: Footprint, decisions: Decisions) -> tuple[str, .
     return tuple(item.removeprefix(MODEL_PREFIX) for item in footprint_items(footprint) if item in erased and item.startswith(MODEL_PREFIX))
 
 
-def keeps_everything(footprint: Footprint, decisions: Decisions) -> bool:
-    """Return whether everything is decided and no record is to be erased: then there is nothing to plan.
-
-    Raises StalePlan for decisions on another footprint. Says nothing of why: `count_decisions` tells retained records
-    from those that are not about the person.
-    """
-    return not erased_records(footprint, decisions) and not undecided(footprint, decisions)
-
-
 def is_about_others(footprint: Footprint, decisions: Decisions) -> bool:
     """Return whether every record found is decided to be about somebody else: then nothing was found of this person.
 

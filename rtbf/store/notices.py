@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 QUEUED, SENT, WRITTEN, FAILED, DROPPED = "queued", "sent", "written", "failed", "dropped"
-REQUESTER = "requester"
 
 
 def add_notice(session: Session, notice: NoticeRow) -> None:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUPPRESSION_SCHEMA = "rtbf.suppression-keys/1"
-TOKEN_BYTES = 32
 _INDEX_LABEL = b"rtbf.index/1\x00"
 _DIGEST_LABEL = b"rtbf.keyed-digest/1\x00"
 _MAX_GENERATIONS = 10_000

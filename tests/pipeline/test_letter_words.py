@@ -19,14 +19,13 @@ from rtbf.pipeline.holds import place_hold
 from rtbf.pipeline.identity import ask_identity
 from rtbf.pipeline.notices import preview_notice, send_identity_request, send_notice, send_queued, ticket_notices
 from rtbf.pipeline.outcome_fields import ROLE_OF
-from rtbf.pipeline.posting import outbox_files
 from rtbf.report.residuals import RESIDUALS
 from rtbf.store.residuals import residuals_of
 from rtbf.ticket.identity import DOUBTS
 from rtbf.vault.envelope import commitment
 from rtbf.vault.secret import Secret
 from tests import builders
-from tests.desk import CANARIES, COLLEAGUE, EMAIL, LATER_S, NAME, OFFICER, REASON, Desk, Mailbox, open_desk, over, states
+from tests.desk import CANARIES, COLLEAGUE, EMAIL, LATER_S, NAME, OFFICER, REASON, Desk, Mailbox, letters_of, open_desk, over, states
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
@@ -261,7 +260,7 @@ def test_the_person_stands_in_no_row_event_file_name_error_or_log(
     )
     names = " ".join(str(path) for path in installation.home.path.rglob("*"))
     stored = (desk.events + everything_stored(desk)).decode("latin-1")
-    assert len(outbox_files(installation, desk.ticket_id)) == 2
+    assert len(letters_of(desk)) == 2
     assert [word for word in CANARIES for place in (told, names, stored) if word in place] == []
 
 

@@ -15,11 +15,10 @@ from rtbf.pipeline.identity import ask_identity
 from rtbf.pipeline.notice_rules import OCCASIONS, OUTCOME_OF
 from rtbf.pipeline.notices import preview_notice, send_notice, send_queued, ticket_notices
 from rtbf.pipeline.plans import reopen_planning
-from rtbf.pipeline.posting import outbox_files
 from rtbf.ticket_view import ticket_events
 from rtbf.vault.secret import Secret
 from tests import builders
-from tests.desk import COLLEAGUE, EMAIL, LATER_S, NAME, OFFICER, REASON, Desk, Mailbox, open_desk, over, states
+from tests.desk import COLLEAGUE, EMAIL, LATER_S, NAME, OFFICER, REASON, Desk, Mailbox, letters_of, open_desk, over, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -338,7 +337,7 @@ def test_a_ticket_without_an_address_gets_its_letters_printed(installation: Inst
     sent = send_notice(desk.installation, desk.ticket_id, "acknowledgement", OFFICER)
 
     assert (sent.channel, mailbox.taken) == ("post", [])
-    assert outbox_files(installation, desk.ticket_id) == (sent.path,)
+    assert letters_of(desk) == (sent.path,)
 
 
 def test_without_a_mail_server_the_letter_lies_in_the_outbox(installation: Installation) -> None:
@@ -348,4 +347,4 @@ def test_without_a_mail_server_the_letter_lies_in_the_outbox(installation: Insta
 
     assert (sent.state, sent.channel) == ("written", "file")
     assert sent.path == installation.home.outbox / f"{sent.notice_id}.eml"
-    assert outbox_files(installation, desk.ticket_id) == (sent.path,)
+    assert letters_of(desk) == (sent.path,)

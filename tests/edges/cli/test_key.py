@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,12 +14,16 @@ from rtbf.cli.context import CliContext
 from rtbf.cli.key import key
 from rtbf.cli.upkeep import WORDS, upkeep
 from rtbf.config import Settings
-from rtbf.errors import IllegalMove
+from rtbf.errors import IllegalMove, VaultLocked
 from rtbf.pipeline.upkeep import STEPS, UpkeepDone
+from rtbf.store.identifiers import open_identifiers
 from rtbf.ticket_view import view_ticket
+from rtbf.vault.passphrase_file import PassphraseFile, create_passphrase_file
 from tests import closing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from click import Command
     from click.testing import Result
 
@@ -66,6 +71,23 @@ def test_rotate_tells_what_it_did(run: Any, installation: Installation) -> None:
 
     assert json.loads(result.stdout) == {"epoch": 2, "rewrapped": 1, "destroyed": [1]}
     assert "destroyed 2026-03-02" in run(key, "status").stdout
+
+
+def test_a_new_passphrase_opens_the_tickets_and_the_old_one_no_more(run: Any, installation: Installation, tmp_path: Path) -> None:
+    ticket_id = closing.submitted(installation)
+    new = tmp_path / "new.passphrase"
+    create_passphrase_file(new)
+
+    said = run(key, "passphrase", "--new", str(new))
+
+    assert said.exit_code == 0
+    assert str(new) in said.stdout
+    home = installation.home
+    by_new, by_old = (replace(installation, kek=PassphraseFile(home.vault, path)) for path in (new, home.vault_passphrase))
+    with by_new.transaction() as session:
+        assert len(open_identifiers(session, by_new.kek, ticket_id)) == 2
+    with pytest.raises(VaultLocked), by_old.transaction() as session:
+        open_identifiers(session, by_old.kek, ticket_id)
 
 
 def test_a_key_is_destroyed_only_when_somebody_says_yes(run: Any, installation: Installation) -> None:

@@ -18,9 +18,10 @@ from rtbf.cli.next_step import WAITS_FOR, next_step
 from rtbf.cli.ticket_json import ticket_json
 from rtbf.cli.ticket_panel import brief_panel, ticket_panel
 from rtbf.evidence.canonical import digest_of
-from rtbf.pipeline.dossier import CheckSeen, Dossier, LetterSeen, read_dossier
+from rtbf.pipeline.dossier import Dossier, LetterSeen, read_dossier
 from rtbf.pipeline.intake import submit_ticket
 from rtbf.pipeline.residuals import NamedResidual
+from rtbf.pipeline.standing import CheckStanding
 from rtbf.plan.approval import ApprovalGiven
 from rtbf.plan.decisions import count_decisions
 from rtbf.ticket.deadline import ClockEvent, fold_clock
@@ -71,9 +72,16 @@ def dossier(*, facts: dict[str, Any] | None = None, seen: dict[str, Any] | None 
     return dataclasses.replace(made, **changes)
 
 
-def check(result: str, method: str = "email_code", level: str | None = None) -> CheckSeen:
-    return CheckSeen(
-        method=method, doubt="unknown_sender", result=result, level=level, attempts=1, asked_at=NOW, expires_at=NOW + timedelta(hours=72)
+def check(result: str, method: str = "email_code", level: str | None = None) -> CheckStanding:
+    return CheckStanding(
+        check_id="idc_1",
+        method=method,
+        doubt="unknown_sender",
+        result=result,
+        level=level,
+        attempts=1,
+        asked_at=NOW,
+        expires_at=NOW + timedelta(hours=72),
     )
 
 

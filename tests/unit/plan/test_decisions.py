@@ -20,9 +20,9 @@ from rtbf.plan.decisions import (
     count_decisions,
     decide_items,
     erased_records,
+    is_about_others,
     is_subset,
     items_to_erase,
-    keeps_everything,
     models_to_change,
     require_decided,
     undecided,
@@ -142,16 +142,10 @@ def test_what_goes_is_exactly_what_is_decided_erase(verdicts: list[Any]) -> None
     ]
     assert models_to_change(FOOTPRINT, made) == (("assistant",) if verdicts[20] == "erase" else ())
     assert len(items_to_erase(FOOTPRINT, made)) == verdicts.count("erase")
-    assert keeps_everything(FOOTPRINT, made) == ("erase" not in verdicts[:20])
+    assert is_about_others(FOOTPRINT, made) == (set(verdicts[:20]) == {"not_about_subject"} and verdicts[20] != "erase")
 
 
-def test_an_open_item_keeps_nothing_yet() -> None:
-    retained = _decide([builders.item_decision("record:1", "retain")])
-
-    assert not keeps_everything(FOOTPRINT, retained)
-
-
-@pytest.mark.parametrize("ask", [erased_records, models_to_change, items_to_erase, keeps_everything])
+@pytest.mark.parametrize("ask", [erased_records, models_to_change, items_to_erase])
 def test_decisions_on_another_footprint_are_never_read_as_this_ones(ask: Any) -> None:
     with pytest.raises(StalePlan):
         ask(replace(FOOTPRINT, revision=2), builders.decisions(FOOTPRINT))
