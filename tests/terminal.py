@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -20,24 +19,12 @@ from rtbf.store.actors import actor_id_for
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import TicketView, view_ticket
 from tests import builders
+from tests.said import Said
 
 if TYPE_CHECKING:
     from rtbf.installation import Installation
 
 PERSON, MAIL = "Ines Varga", "ines@example.org"
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)

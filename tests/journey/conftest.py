@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import shutil
 import sys
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from rtbf.cli.main import run_arguments
 from rtbf.demo.community import invent_people, write_corpus
 from rtbf.installation import open_installation
 from rtbf.ticket_view import TicketView, view_ticket
+from tests.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,19 +40,6 @@ SETTINGS = {
     "RTBF_AUTHORITY_NAME": "Example Authority",
 }
 TRAINING = ("--set", "hidden=64", "--set", "epochs=50", "--set", "learning_rate=0.006", "--seed", "5")
-
-
-@dataclass(frozen=True)
-class Said:
-    """What one command line returned and wrote."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)

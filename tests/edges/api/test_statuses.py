@@ -16,6 +16,7 @@ EXPECTED = {
     "unauthorised": 401,
     "four-eyes": 403, "identity-refused": 403, "signature-refused": 403,
     "not-acceptable": 406,
+    "illegal-move": 409, "stale-plan": 409, "ticket-busy": 409, "extension-refused": 409,
     "plan-impossible": 409, "training-restricted": 409, "corpus-changed": 409, "home-exists": 409, "letter-incomplete": 409,
     "suppressed-records": 409,
     "ticket-shredded": 410, "identity-expired": 410,
