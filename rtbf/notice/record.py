@@ -1,14 +1,11 @@
-"""The record of one letter: of what kind, in which words, to whom, and how far it came.
+"""The words for one letter: its kind, the way it takes, and how far it came.
 
-Holds no letter: subject and body are personal data, and what is kept of them is sealed under the ticket's key.
 Does not prove that anybody read it: `sent` means that a mail server took it, `written` that a file waits for the post or another program.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
-SCHEMA = "rtbf.notice/1"
+from typing import Literal, get_args
 
 NoticeKind = Literal[
     "acknowledgement",
@@ -22,18 +19,7 @@ NoticeKind = Literal[
     "withdrawal_confirmed",
     "recipient",
 ]
-NOTICE_KINDS: tuple[NoticeKind, ...] = (
-    "acknowledgement",
-    "identity_request",
-    "extension",
-    "refusal",
-    "partial",
-    "fulfilment",
-    "no_data",
-    "unverified",
-    "withdrawal_confirmed",
-    "recipient",
-)
+NOTICE_KINDS: tuple[NoticeKind, ...] = get_args(NoticeKind)
 """`recipient` goes to an organisation that received the data (GDPR Art. 19); all others go to the requester."""
 
 Channel = Literal["email", "post", "file"]
