@@ -18,7 +18,7 @@ from rtbf.errors import BadInput, SuppressionListUnavailable
 from rtbf.evidence.canonical import digest_bytes
 from rtbf.evidence.dsse import open_envelope, pae, sign_envelope
 from rtbf.evidence.keys import REPORT_SIGNER, key_id
-from rtbf.report.strict_json import read_strict_json
+from rtbf.evidence.strict_json import read_strict_json
 from rtbf.report.trust import public_key, read_trust
 from rtbf.store.actors import actor_id_for
 from rtbf.store.events import append_event

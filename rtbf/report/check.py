@@ -33,6 +33,8 @@ from rtbf.errors import EvidenceRefused
 from rtbf.evidence.canonical import canonical_bytes
 from rtbf.evidence.dsse import PAYLOAD_TYPE, open_envelope, pae
 from rtbf.evidence.keys import REPORT_SIGNER
+from rtbf.evidence.shape import read_shape
+from rtbf.evidence.strict_json import read_strict_json
 from rtbf.files import sha256_file
 from rtbf.report.approvals import check_approvals, check_approvals_v1
 from rtbf.report.beside import carries, file_names
@@ -41,8 +43,6 @@ from rtbf.report.lawful_check import require_lawful
 from rtbf.report.outcome import EXIT_CODES, CheckOutcome, Step, outcome_as_json, outcome_as_text
 from rtbf.report.predicate import PREDICATE_TYPE, STATEMENT_TYPE, StatementBody
 from rtbf.report.predicate_v1 import PREDICATE_TYPE_V1, StatementBodyV1
-from rtbf.report.shape import read_shape
-from rtbf.report.strict_json import read_strict_json
 from rtbf.report.trust import MAX_TRUST_BYTES, Trust, TrustedKey, public_key, read_trust
 from rtbf.verify.verdict import RULE
 

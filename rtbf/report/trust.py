@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from rtbf.clock import parse_rfc3339
 from rtbf.evidence.keys import TRUST_VERSION, key_id
-from rtbf.report.shape import read_shape
-from rtbf.report.strict_json import read_strict_json
+from rtbf.evidence.shape import read_shape
+from rtbf.evidence.strict_json import read_strict_json
 
 MAX_TRUST_BYTES = 1 << 20
 
