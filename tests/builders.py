@@ -37,6 +37,7 @@ from rtbf.report.lawful import (
     RecipientsPart,
     SignaturePart,
 )
+from rtbf.report.predicate import TrailPart
 from rtbf.report.residuals import derived_residuals, residual
 from rtbf.report.statement import Case, build_statement
 from rtbf.ticket.record import IdentifierMark, Ticket
@@ -386,6 +387,19 @@ def approval(
     return replace(made, **changes)
 
 
+def trail(**changes: Any) -> TrailPart:
+    """Return a tree head's words, and the ticket's chain in it."""
+    found = TrailPart(
+        log="rtbf/0123456789abcdef",
+        tree_size=12,
+        root=base64_text(b"\xab" * 32),
+        events=7,
+        last_hash="cd" * 32,
+        attestation="self-attested",
+    )
+    return replace(found, **changes)
+
+
 def case(probes: tuple[ProbeResult, ...] | None = None, plan_changes: dict[str, Any] | None = None, **changes: Any) -> Case:
     """Return everything that one report is made from; plan, unlearned and verification follow the probes and `plan_changes`.
 
@@ -415,9 +429,9 @@ def case(probes: tuple[ProbeResult, ...] | None = None, plan_changes: dict[str, 
             NoticePart(kind="acknowledgement", locale="en", template_digest=sha(16), sent_at="2026-02-20T10:00:00.000Z", channel="email"),
         ),
         key=KeyPart(state="ticket open", destruction_on=None, appeal_window_days=90, backup_bound_days=60),
-        trail_events=7,
-        trail_last="cd" * 32,
-        log="rtbf/0123456789abcdef",
+        trail=trail(),
+        supersedes=None,
+        time_stamp="none",
         software=(("python", "3.11.9"), ("rtbf", "0.1.0")),
     )
     return replace(found, **changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +13,17 @@ SELF_ATTESTED = (
     "Self-attested: no outside witness or time-stamp confirms the ledger or the times in this report; they are the word of "
     "the operator whose key signed it."
 )
+
+
+_ASKED = (
+    "Self-attested: no outside witness confirms the ledger; it is the word of the operator whose key signed this report. An outside "
+    "authority was asked to time-stamp it: without the token (report.dsse.json.tsr) its times are the operator's word too."
+)
+
+
+def attested(time_stamp: Literal["none", "asked"]) -> str:
+    """Return the sentence on who vouches for ledger and times; the checker makes it again and compares."""
+    return SELF_ATTESTED if time_stamp == "none" else _ASKED
 
 
 def actors_declared(approvals: Sequence[ApprovalPart]) -> str:

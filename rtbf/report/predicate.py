@@ -1,8 +1,8 @@
 """The shape of the signed statement: one definition that the builder fills and the offline checker reads back.
 
-An in-toto Statement v1 with the second version of our predicate (`predicate_v1` keeps the first), which follows PROTOCOL §4
-as far as the records go. Counts instead of record ids, commitments instead of identifiers: no personal data. Every number
-is an integer or decimal text, never a float.
+An in-toto Statement v1 with the third version of our predicate, which follows PROTOCOL §4 as far as the records go; `predicate_v1`
+and `predicate_v2` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no personal data. Every
+number is an integer or decimal text, never a float.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rtbf.unlearn.record import CurvePoint
 from rtbf.verify.record import Arm, ProbeResult, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v2"
+PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v3"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,12 +155,25 @@ class MeasuredPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrailPart:
-    """The ticket's chain of ledger events up to this report: their number and the hash of the last."""
+    """The ledger as it stood when this report was made: its tree head, and in it the ticket's chain of events.
+
+    `tree_size` leaves give `root` (base64, RFC 9162 §2.1.1); `events` of them are this ticket's, the last with `last_hash`.
+    """
 
     log: str
+    tree_size: int
+    root: str
     events: int
     last_hash: str
     attestation: Literal["self-attested"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SupersededPart:
+    """The earlier report on the same attempt that this one stands in for. Both stay."""
+
+    report_id: str
+    envelope_sha256: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,6 +215,9 @@ class Predicate:
     key: KeyPart
     lapses_when: str
     trail: TrailPart
+    supersedes: SupersededPart | None
+    time_stamp: Literal["none", "asked"]
+    """Whether an outside authority was to stamp this envelope; its token can only lie beside it."""
     declarations: tuple[str, ...]
     records: RecordDigests
     software: dict[str, str]

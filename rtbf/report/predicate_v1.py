@@ -11,7 +11,8 @@ from typing import Literal
 
 from rtbf.footprint.record import LocatorUse, ModelReached, NotSearched, SearchedCorpus
 from rtbf.plan.record import Adapter, ControlPlan, Cost, PlannedProbe, StopRule
-from rtbf.report.predicate import MeasuredPart, RecordDigests, ReportPart, SetPart, Subject, TrailPart
+from rtbf.report.predicate import MeasuredPart, RecordDigests, ReportPart, SetPart, Subject
+from rtbf.report.predicate_v2 import TrailPartV2
 from rtbf.unlearn.record import CurvePoint
 from rtbf.verify.record import ProbeResult, Verdict
 
@@ -127,7 +128,7 @@ class PredicateV1:
     not_tested: tuple[str, ...]
     residuals: tuple[ResidualV1, ...]
     lapses_when: str
-    trail: TrailPart
+    trail: TrailPartV2
     declarations: tuple[str, ...]
     records: RecordDigests
     software: dict[str, str]

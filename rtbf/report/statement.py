@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rtbf.clock import rfc3339
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import canonical_bytes, digest_of
 from rtbf.plan.approval import quorum_met_at
 from rtbf.report.approvals import as_given
-from rtbf.report.declarations import SELF_ATTESTED, actors_declared
+from rtbf.report.declarations import actors_declared, attested
 from rtbf.report.lawful import QuorumPart
 from rtbf.report.predicate import (
     PREDICATE_TYPE,
@@ -32,6 +32,7 @@ from rtbf.report.predicate import (
     Sha256,
     StatementBody,
     Subject,
+    SupersededPart,
     TicketPart,
     TrailPart,
     UnlearnedPart,
@@ -67,7 +68,7 @@ class Case:
 
     `approvals` are all decisions on this plan's digest; `unlearning_started_at` is the move into `unlearning` that used them.
     `residuals` holds at least what `derived_residuals` names.
-    `trail_events` and `trail_last` are what `ledger.verify_chain` returned for the ticket's events before this report.
+    `trail` names a signed tree head and what `ledger.verify_chain` returned for the ticket's events in it.
     """
 
     report_id: str
@@ -87,9 +88,9 @@ class Case:
     recipients: RecipientsPart
     notices: tuple[NoticePart, ...]
     key: KeyPart
-    trail_events: int
-    trail_last: str
-    log: str
+    trail: TrailPart
+    supersedes: SupersededPart | None
+    time_stamp: Literal["none", "asked"]
     software: tuple[tuple[str, str], ...]
 
 
@@ -189,8 +190,10 @@ def _predicate(case: Case) -> Predicate:
         notices=case.notices,
         key=case.key,
         lapses_when=LAPSES_WHEN,
-        trail=TrailPart(log=case.log, events=case.trail_events, last_hash=case.trail_last, attestation="self-attested"),
-        declarations=(SELF_ATTESTED, actors_declared(case.approvals)),
+        trail=case.trail,
+        supersedes=case.supersedes,
+        time_stamp=case.time_stamp,
+        declarations=(attested(case.time_stamp), actors_declared(case.approvals)),
         records=RecordDigests(
             ticket=digest_of(case.ticket),
             footprint=digest_of(case.footprint),
