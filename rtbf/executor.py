@@ -215,9 +215,10 @@ def _verify(installation: Installation, ticket_id: str, actor: str, progress: Pr
     log_path = installation.home.artefacts_of(ticket_id, plan.attempt)
     make_private_folder(log_path)
     replace_file(log_path / "items.sealed", seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
+    case = case_of(installation, verification, actor)
     report = issue_report(
-        case_of(installation, verification, actor),
-        folder=installation.home.report_of(ticket_id, plan.attempt),
+        case,
+        folder=installation.home.report_of(ticket_id, case.report_id),
         signing_key=installation.signing_key,
         trust=installation.home.trust.read_bytes(),
     )

@@ -91,9 +91,13 @@ class Home:
         """Return the folder of everything that was made for one ticket."""
         return self.path / "artefacts" / ticket_id
 
-    def report_of(self, ticket_id: str, attempt: int) -> Path:
-        """Return the folder of one attempt's signed report."""
-        return self.path / "reports" / ticket_id / str(attempt)
+    def report_of(self, ticket_id: str, report_id: str) -> Path:
+        """Return the folder of one signed report."""
+        return self.reports_of(ticket_id) / report_id
+
+    def reports_of(self, ticket_id: str) -> Path:
+        """Return the folder of all signed reports on one ticket."""
+        return self.path / "reports" / ticket_id
 
     def stored_form(self, path: Path) -> str:
         """Return `path` as it goes into the database: relative when inside the home, so that the home can be moved."""

@@ -41,7 +41,7 @@ def report_folder(installation: Installation, ticket_id: str) -> Path:
             expected="a ticket that has been verified",
             remedy=f"`rtbf run {ticket_id}` and see what it waits for",
         )
-    return installation.home.report_of(ticket_id, view.report.attempt)
+    return installation.home.report_of(ticket_id, view.report.report_id)
 
 
 def required(found: tuple[T, str] | None, what: str, ticket_id: str) -> tuple[T, str]:

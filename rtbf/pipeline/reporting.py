@@ -8,8 +8,11 @@ import secrets
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
+from sqlalchemy import select
+
 from rtbf.clock import rfc3339
 from rtbf.errors import RecordBroken
+from rtbf.evidence.merkle import EMPTY, extend, root_of
 from rtbf.footprint.record import Footprint
 from rtbf.pipeline.clock import calendar_of, clock_of, events_of
 from rtbf.pipeline.residuals import open_residual
@@ -32,6 +35,7 @@ from rtbf.report.lawful import (
     not_recorded,
     standing_of,
 )
+from rtbf.report.predicate import TrailPart
 from rtbf.report.residuals import derived_residuals, residual
 from rtbf.report.statement import Case
 from rtbf.store.actors import actor_id_for, actor_keys
@@ -43,6 +47,7 @@ from rtbf.store.notices import is_delivered, notices_of
 from rtbf.store.recipients import duties_of
 from rtbf.store.records import latest_record, record_with_digest
 from rtbf.store.residuals import residuals_of
+from rtbf.store.tables import EventRow
 from rtbf.store.tickets import find_ticket
 from rtbf.ticket.clock_round import FLAGS
 from rtbf.ticket.record import Ticket
@@ -76,6 +81,8 @@ def case_of(installation: Installation, verification: Verification, actor: str) 
         for kind, name in derived_residuals(plan, footprint):
             open_residual(session, installation, ticket_id, kind, name, owner_id, now)
         trail_events, trail_last = ticket_trail(session, ticket_id)
+        hashes = session.scalars(select(EventRow.leaf_hash).order_by(EventRow.idx))
+        tree = extend(EMPTY, [bytes.fromhex(one) for one in hashes]).frontier
         return Case(
             report_id=f"rep_{secrets.token_hex(8)}",
             issued_at=rfc3339(now),
@@ -94,9 +101,16 @@ def case_of(installation: Installation, verification: Verification, actor: str) 
             recipients=_recipients(session, ticket_id),
             residuals=_residuals(session, ticket_id),
             key=_key(installation, row),
-            trail_events=trail_events,
-            trail_last=trail_last,
-            log=installation.log,
+            trail=TrailPart(
+                log=installation.log,
+                tree_size=tree.size,
+                root=base64.standard_b64encode(root_of(tree)).decode(),
+                events=trail_events,
+                last_hash=trail_last,
+                attestation="self-attested",
+            ),
+            supersedes=None,
+            time_stamp="none",
             software=(("rtbf", version("rtbf")),),
         )
 

@@ -76,6 +76,16 @@ def newest_record(session: Session, ticket_id: str, kind: type[R]) -> R | None:
     return None if found is None else found[0]
 
 
+def records_of(session: Session, ticket_id: str, kind: type[R]) -> tuple[R, ...]:
+    """Return all records of a stage, oldest first."""
+    rows = session.scalars(
+        select(StageRecordRow)
+        .where(StageRecordRow.ticket_id == ticket_id, StageRecordRow.stage == STAGES[kind])
+        .order_by(StageRecordRow.number)
+    )
+    return tuple(_loaded(row, kind) for row in rows)
+
+
 def record_with_digest(session: Session, ticket_id: str, kind: type[R], digest: str) -> R | None:
     """Return the ticket's record of a stage by its digest, or None when there is none."""
     row = session.scalar(

@@ -31,7 +31,7 @@ PDF = b"%PDF-1.7 a report"
 
 def issue_report(installation: Installation, ticket_id: str, *, has_pdf: bool = True) -> None:
     """Put a report's files and record in place, as the report stage does."""
-    folder = installation.home.report_of(ticket_id, 1)
+    folder = installation.home.report_of(ticket_id, "rpt_1")
     make_private_folder(folder)
     (folder / "report.dsse.json").write_bytes(ENVELOPE)
     if has_pdf:
@@ -165,7 +165,7 @@ def test_a_form_that_does_not_exist_is_not_acceptable(
 def test_a_report_changed_on_disk_is_never_handed_out(caller: TestClient, installation: Installation) -> None:
     ticket_id = caller.post("/v1/tickets", json=JO).json()["id"]
     issue_report(installation, ticket_id)
-    (installation.home.report_of(ticket_id, 1) / "report.dsse.json").write_bytes(ENVELOPE.replace(b"e30=", b"e31="))
+    (installation.home.report_of(ticket_id, "rpt_1") / "report.dsse.json").write_bytes(ENVELOPE.replace(b"e30=", b"e31="))
 
     answer = caller.get(f"/v1/tickets/{ticket_id}/report")
 
