@@ -11,11 +11,11 @@
     │   ├── Unauthorised · LetterIncomplete · LetterRefused · SuppressedRecords
     │   └── EvidenceRefused            the checker's only error
     ├── Fault      we must mend it             CLI exit 5, HTTP 500, not retried
-    │   ├── LedgerBroken · ArtefactMismatch · RecordBroken · CardBroken · PackBroken · TemplateBroken
-    │   ├── KeyDestroyed · KeyUnknown · VaultLocked · VaultBroken · SealBroken
+    │   ├── LedgerBroken · LedgerForked · ArtefactMismatch · RecordBroken · CardBroken · PackBroken · TemplateBroken
+    │   ├── KeyDestroyed · KeyUnknown · VaultLocked · VaultBroken · SealBroken · CertificateUnfit
     │   └── SuppressionKeyUnavailable · SuppressionListUnavailable
     └── Outage     the world will mend it      CLI exit 5, HTTP 503, retried with back-off
-        └── DiskFull · DatabaseUnreachable · BrokerUnreachable · MailUnreachable · SubmissionRaced
+        └── DiskFull · DatabaseUnreachable · BrokerUnreachable · MailUnreachable · SubmissionRaced · TimeStampUnavailable
 
 Every message says what was found, what was expected and what to do. No message carries personal data:
 ids, counts, field names and file names of the operator only.
@@ -189,6 +189,10 @@ class LedgerBroken(Fault):
     """The event chain of a ticket does not hold."""
 
 
+class LedgerForked(Fault):
+    """The database's ledger is shorter than, or no continuation of, one that was signed; nothing was signed."""
+
+
 class ArtefactMismatch(Fault):
     """A file is not the one its recorded digest names."""
 
@@ -229,6 +233,10 @@ class SealBroken(Fault):
     """Sealed bytes or a wrapped key do not open: changed, moved, or made under another key."""
 
 
+class CertificateUnfit(Fault):
+    """The certificate of the printed report is not for its key, or has run out."""
+
+
 class SuppressionKeyUnavailable(Fault):
     """The key of the suppression list cannot be read, so nothing can be checked against it; nothing was let through."""
 
@@ -251,6 +259,10 @@ class BrokerUnreachable(Outage):
 
 class MailUnreachable(Outage):
     """The mail server does not answer, or not in a way that a letter may be entrusted to."""
+
+
+class TimeStampUnavailable(Outage):
+    """The time-stamping authority does not answer, or not with a time-stamp of what was sent."""
 
 
 class SubmissionRaced(Outage):
