@@ -36,7 +36,7 @@ def report(context: CliContext, ticket_id: str, out: Path) -> None:
 @click.pass_obj
 def check(context: CliContext, file: Path, trust: Path, artefact: Path | None, pdf: Path | None) -> int:
     """Check a signed report, offline; the same as `rtbf-check`. 0 good, 1 bad, 3 cannot be decided."""
-    from rtbf.report.check import main  # noqa: PLC0415 - cryptography, when it is needed
+    from rtbf.report.check.main import main  # noqa: PLC0415 - cryptography, when it is needed
 
     arguments = [str(file), "--trust", str(trust)]
     arguments += ["--artefact", str(artefact)] if artefact is not None else []

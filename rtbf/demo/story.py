@@ -26,7 +26,7 @@ from rtbf.plan.request import PlanRequest
 from rtbf.plan.rulings import read_ruling
 from rtbf.policy import Policy
 from rtbf.registration import add_corpus
-from rtbf.report.check import check_report
+from rtbf.report.check.run import check_report
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import TicketView, report_folder, view_ticket
 

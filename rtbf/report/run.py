@@ -14,7 +14,7 @@ from rtbf.evidence.canonical import canonical_bytes, digest_of
 from rtbf.evidence.dsse import sign_envelope
 from rtbf.evidence.keys import key_id
 from rtbf.files import create_secret_file, folder_in_one_piece
-from rtbf.report.check import check_report
+from rtbf.report.check.run import check_report
 from rtbf.report.pdf.render import render_pdf
 from rtbf.report.record import Report
 from rtbf.report.statement import Case, build_statement

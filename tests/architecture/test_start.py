@@ -21,7 +21,7 @@ def _packages_after(statement: str) -> set[str]:
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
-@pytest.mark.parametrize("module", ["rtbf.api.app", "rtbf.cli.main", "rtbf.report.check", "rtbf.plan.card", "rtbf.pipeline"])
+@pytest.mark.parametrize("module", ["rtbf.api.app", "rtbf.cli.main", "rtbf.report.check.main", "rtbf.plan.card", "rtbf.pipeline"])
 def test_a_start_without_models_wakes_no_ml_stack(module: str) -> None:
     loaded = _packages_after(f"import {module}")
 
@@ -44,7 +44,7 @@ def test_the_measure_sees_torch_when_it_is_there() -> None:
 
 
 def test_the_checker_needs_two_packages_only() -> None:
-    loaded = _packages_after("import rtbf.report.check")
+    loaded = _packages_after("import rtbf.report.check.main")
 
     assert loaded - set(sys.stdlib_module_names) <= CHECKER_MAY_LOAD
 

@@ -7,7 +7,7 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-from rtbf.report.check import check_report
+from rtbf.report.check.run import check_report
 from rtbf.report.statement import build_statement
 from tests import builders
 

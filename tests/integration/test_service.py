@@ -211,7 +211,7 @@ def test_a_ticket_goes_by_http_to_a_signed_report(running: Running, tmp_path: Pa
     envelope.write_bytes(running.call(f"/v1/tickets/{ticket_id}/report"))
     pdf.write_bytes(running.call(f"/v1/tickets/{ticket_id}/report", accept="application/pdf"))
     trust = running.state.home + "/trust.json"
-    checker = [sys.executable, "-m", "rtbf.report.check", str(envelope), "--trust", trust, "--pdf", str(pdf)]
+    checker = [sys.executable, "-m", "rtbf.report.check.main", str(envelope), "--trust", trust, "--pdf", str(pdf)]
     checked = subprocess.run(checker, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     verdict = running.ticket(ticket_id)["verdict"]["status"]

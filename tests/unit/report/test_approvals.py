@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rtbf.evidence.canonical import canonical_bytes
 from rtbf.evidence.keys import key_id, trust_file
-from rtbf.report.check import check_report
+from rtbf.report.check.run import check_report
 from rtbf.report.statement import build_statement
 from tests import builders
 
 if TYPE_CHECKING:
-    from rtbf.report.outcome import CheckOutcome, Step
+    from rtbf.report.check.outcome import CheckOutcome, Step
     from rtbf.report.statement import Case
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)

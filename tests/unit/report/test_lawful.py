@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rtbf.report.check import check_report
+from rtbf.report.check.run import check_report
 from rtbf.report.lawful import standing_of
 from rtbf.report.pdf.lawful_view import (
     approved_words,

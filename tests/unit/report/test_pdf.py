@@ -9,7 +9,7 @@ import pytest
 
 from rtbf.errors import ExtraMissing
 from rtbf.evidence.keys import key_id
-from rtbf.report.beside import carries
+from rtbf.report.check.pdf import carries
 from rtbf.report.pdf import render
 from rtbf.report.pdf.view import printed_view
 from rtbf.report.statement import build_statement

@@ -11,7 +11,7 @@ import pytest
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import digest_of
 from rtbf.evidence.keys import key_id
-from rtbf.report.check import check_report
+from rtbf.report.check.run import check_report
 from rtbf.report.pdf import render
 from rtbf.report.run import issue_report
 from tests import builders

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rtbf.report.check import check_report
+from rtbf.report.check.run import check_report
 from rtbf.report.predicate import SupersededPart
 from rtbf.report.statement import build_statement
 from tests import builders

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rtbf.report.check import check_report
+from rtbf.report.check.run import check_report
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "report-v2"
 ENVELOPE, TRUST = (GOLDEN / "report.dsse.json").read_bytes(), (GOLDEN / "trust.json").read_bytes()

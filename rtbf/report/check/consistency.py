@@ -19,6 +19,7 @@ from rtbf.verify.verdict import judge
 if TYPE_CHECKING:
     from rtbf.report.predicate import Predicate, StatementBody, Subject
     from rtbf.report.predicate_v1 import PredicateV1, StatementBodyV1
+    from rtbf.report.predicate_v2 import PredicateV2, StatementBodyV2
     from rtbf.verify.record import Interval, ProbeResult
 
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
@@ -26,7 +27,7 @@ _PROBABILITY = re.compile(r"(0|1|0\.[0-9]{1,30}|1\.0{1,30}|[0-9](\.[0-9]{1,30})?
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def require_consistent(body: StatementBody | StatementBodyV1) -> None:
+def require_consistent(body: StatementBody | StatementBodyV1 | StatementBodyV2) -> None:
     """Return when the statement, of either version, agrees with itself; raises ValueError with the first point where it does not."""
     predicate = body.predicate
     _require_subjects(body.subject, predicate)
@@ -37,7 +38,7 @@ def require_consistent(body: StatementBody | StatementBodyV1) -> None:
     _require_verdict(predicate)
 
 
-def _require_subjects(subjects: tuple[Subject, ...], predicate: Predicate | PredicateV1) -> None:
+def _require_subjects(subjects: tuple[Subject, ...], predicate: Predicate | PredicateV1 | PredicateV2) -> None:
     names = [subject.name for subject in subjects]
     if not names or len(set(names)) != len(names) or not all(_is_plain_name(name) for name in names):
         raise ValueError("the list of artefact files is empty, repeats a name or leaves its folder")
@@ -76,7 +77,7 @@ def _require_numbers(probe: ProbeResult) -> None:
         raise ValueError(f"probe {probe.probe_id[:20]!r} counts less than nothing")
 
 
-def _require_plan_kept(predicate: Predicate | PredicateV1) -> None:
+def _require_plan_kept(predicate: Predicate | PredicateV1 | PredicateV2) -> None:
     """Thresholds were fixed before measuring: what was planned was measured, with the margin that was planned."""
     planned = sorted(
         (p.probe_id, p.name, p.family, p.unit, p.direction, p.margin, p.margin_origin, p.code_digest) for p in predicate.plan.probes
@@ -88,7 +89,7 @@ def _require_plan_kept(predicate: Predicate | PredicateV1) -> None:
         raise ValueError("the measured probes or their margins are not the planned ones")
 
 
-def _require_limits(predicate: Predicate | PredicateV1) -> None:
+def _require_limits(predicate: Predicate | PredicateV1 | PredicateV2) -> None:
     if not set(ALWAYS_STATED) <= set(predicate.limitations) or not predicate.declarations:
         raise ValueError("limits that every report states are missing")
     measured = {probe.probe_id for probe in predicate.probes}
@@ -98,7 +99,7 @@ def _require_limits(predicate: Predicate | PredicateV1) -> None:
         raise ValueError("no residuals are stated, though the weights before unlearning always are one")
 
 
-def _require_verdict(predicate: Predicate | PredicateV1) -> None:
+def _require_verdict(predicate: Predicate | PredicateV1 | PredicateV2) -> None:
     stated = predicate.verdict
     if stated.class_requested != predicate.plan.class_requested:
         raise ValueError("the verdict is on another class than the plan asked for")

@@ -1,0 +1,49 @@
+"""Step 5: the statement is RFC 8785 of itself and of a known shape, and agrees with itself; the verdict is worked out again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rtbf.evidence.canonical import canonical_bytes
+from rtbf.evidence.shape import read_shape
+from rtbf.report.check.consistency import require_consistent
+from rtbf.report.check.handed import Misfit, Seen, Undecided
+from rtbf.report.check.lawful import require_lawful
+from rtbf.report.check.trail import require_trail
+from rtbf.report.predicate import StatementBody
+from rtbf.report.predicate_v1 import PREDICATE_TYPE_V1, StatementBodyV1
+from rtbf.report.predicate_v2 import PREDICATE_TYPE_V2, StatementBodyV2
+from rtbf.verify.verdict import RULE
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rtbf.report.check.handed import Found, Handed
+
+EXPECTED = "a statement that agrees with itself"
+
+
+def check(_handed: Handed, found: Found) -> Seen:
+    """Read the statement into its shape and hold it against itself; raises ValueError with the first point that does not hold."""
+    if canonical_bytes(found.statement) != found.opened.payload:
+        raise Misfit("a statement that is not in canonical form", "RFC 8785 bytes")
+    body = _read(found.statement)
+    if body.predicate.verdict.rule != RULE:
+        raise Undecided("a verdict by a rule unknown here", RULE)
+    require_consistent(body)
+    found.read_body, found.is_verdict_shown = body, True
+    return Seen(is_decided=True, detail="verdict and claim recomputed from the probe results: they agree")
+
+
+def _read(statement: dict[str, Any]) -> StatementBody | StatementBodyV1 | StatementBodyV2:
+    named = {name: value for name, value in statement.items() if name not in {"_type", "predicateType"}}
+    if statement["predicateType"] == PREDICATE_TYPE_V1:
+        return read_shape(StatementBodyV1, named)
+    if statement["predicateType"] == PREDICATE_TYPE_V2:
+        earlier = read_shape(StatementBodyV2, named)
+        require_lawful(earlier.predicate)
+        return earlier
+    body = read_shape(StatementBody, named)
+    require_lawful(body.predicate)
+    require_trail(body.predicate)
+    return body
