@@ -6,10 +6,10 @@ Proves that the holder of the key signed exactly these bytes as this type. Prove
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rtbf.evidence.strict_base64 import base64_text, read_base64
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,9 +27,9 @@ def sign_envelope(key: Ed25519PrivateKey, key_id: str, payload: bytes, *, payloa
     """Return the envelope as a JSON object with one Ed25519 signature over the PAE of `payload` as `payload_type`."""
     signature = key.sign(pae(payload_type, payload))
     return {
-        "payload": base64.standard_b64encode(payload).decode(),
+        "payload": base64_text(payload),
         "payloadType": payload_type,
-        "signatures": [{"keyid": key_id, "sig": base64.standard_b64encode(signature).decode()}],
+        "signatures": [{"keyid": key_id, "sig": base64_text(signature)}],
     }
 
 
@@ -55,16 +55,5 @@ def open_envelope(envelope: Any) -> OpenedEnvelope:  # noqa: ANN401 - untrusted 
             raise ValueError("a signature must be an object of exactly keyid and sig")
         if not isinstance(signature["keyid"], str) or not isinstance(signature["sig"], str):
             raise ValueError("keyid and sig must be text")
-        opened.append((signature["keyid"], _strict_base64(signature["sig"])))
-    return OpenedEnvelope(payload_type=payload_type, payload=_strict_base64(payload), signatures=tuple(opened))
-
-
-def _strict_base64(text: str) -> bytes:
-    try:
-        content = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as refused:
-        raise ValueError("not standard base64") from refused
-    # Base64 with stray bits in its last character decodes to the same bytes: two texts, one signature.
-    if base64.standard_b64encode(content).decode() != text:
-        raise ValueError("not canonical base64")
-    return content
+        opened.append((signature["keyid"], read_base64(signature["sig"])))
+    return OpenedEnvelope(payload_type=payload_type, payload=read_base64(payload), signatures=tuple(opened))
