@@ -9,6 +9,7 @@
     │   ├── HomeMissing · HomeExists · SchemaTooNew · SchemaBehind · ExtraMissing
     │   ├── CorpusUnreadable · CorpusChanged · ModelFolderRefused · PlanImpossible · TrainingRestricted
     │   ├── Unauthorised · LetterIncomplete · LetterRefused · SuppressedRecords
+    │   ├── WitnessRefused
     │   └── EvidenceRefused            the checker's only error
     ├── Fault      we must mend it             CLI exit 5, HTTP 500, not retried
     │   ├── LedgerBroken · LedgerForked · ArtefactMismatch · RecordBroken · CardBroken · PackBroken · TemplateBroken
@@ -175,6 +176,14 @@ class LetterRefused(Refusal):
 
 class SuppressedRecords(Refusal):
     """A source holds records of people who are kept out of new data."""
+
+
+class WitnessRefused(Refusal):
+    """A witness did not cosign a tree head. `known_size` is the size of the head that it keeps, None where that was not asked."""
+
+    def __init__(self, *, found: str, expected: str, remedy: str, known_size: int | None = None) -> None:
+        self.known_size = known_size
+        super().__init__(found=found, expected=expected, remedy=remedy)
 
 
 class EvidenceRefused(Refusal):
