@@ -36,16 +36,26 @@ def create_secret_file(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write `path` with mode 0600 by way of a neighbour that is synced and renamed over it."""
+    """Write `path` with mode 0600 by way of a neighbour that is synced and renamed over it; the renaming is synced too."""
     neighbour = path.with_name(f".{path.name}.{os.getpid()}.part")
     with contextlib.suppress(FileNotFoundError):
         neighbour.unlink()
     try:
         create_secret_file(neighbour, content)
         neighbour.replace(path)
+        sync_folder(path.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             neighbour.unlink()
+
+
+def sync_folder(path: Path) -> None:
+    """Return when the folder's names are on the disk: until then a power cut may undo a new or renamed file (fsync(2))."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -59,6 +59,23 @@ def test_a_replacement_that_runs_out_of_space_keeps_the_old_file_and_leaves_no_p
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_replacement_is_synced_before_and_after_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bool, bool]] = []
+    path = tmp_path / "state.json"
+    real_sync = os.fsync
+
+    def sync(descriptor: int) -> None:
+        seen.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.exists()))
+        real_sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", sync)
+
+    replace_file(path, b"content")
+
+    # (is it the folder, is the name there): first the content, then the name.
+    assert seen == [(False, False), (True, True)]
+
+
 def test_a_replacement_clears_what_a_killed_one_left(tmp_path: Path) -> None:
     path = tmp_path / "trust.json"
     (tmp_path / f".trust.json.{os.getpid()}.part").write_bytes(b"half")
