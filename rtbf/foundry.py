@@ -117,7 +117,7 @@ def train_model(
             "model": model.digest, "corpus": entry.version.digest, "records": len(records), "excluded": len(excluded), "revision": revision,
         }  # fmt: skip
         actor_id = actor_id_for(session, actor, now)
-        append_event(session, log=installation.log, ticket_id=None, event_type="model.trained", actor_id=actor_id, data=data, now=now)
+        append_event(session, ticket_id=None, event_type="model.trained", actor_id=actor_id, data=data, now=now)
     return model
 
 

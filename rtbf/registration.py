@@ -115,7 +115,7 @@ def add_corpus(
                 data |= {"suppressed": len(screened.dropped), "quarantined": len(screened.quarantined)}
             event_type = "corpus.added" if is_new else "corpus.moved"
             actor_id = actor_id_for(session, actor, now)
-            append_event(session, log=installation.log, ticket_id=None, event_type=event_type, actor_id=actor_id, data=data, now=now)
+            append_event(session, ticket_id=None, event_type=event_type, actor_id=actor_id, data=data, now=now)
     return AddedCorpus(
         entry=entry, is_new=is_new, is_current=is_current, is_moved=is_moved, left_out=source.left_out, screened=screened
     )  # fmt: skip
@@ -172,7 +172,7 @@ def add_model(installation: Installation, *, path: Path, name: str, trained_on: 
         registry.save_model(session, model, installation.home.stored_form(path), "live", now)
         data = {"model": name, "revision": model.revision, "digest": digest, "trained_on": [trained.version for trained in declared]}
         actor_id = actor_id_for(session, actor, now)
-        append_event(session, log=installation.log, ticket_id=None, event_type="model.added", actor_id=actor_id, data=data, now=now)
+        append_event(session, ticket_id=None, event_type="model.added", actor_id=actor_id, data=data, now=now)
     return AddedModel(model=model, is_new=True)
 
 

@@ -1,4 +1,7 @@
-"""A ticket as the edges ask for it: where it stands, its events, its report. Reads only; holds no personal data."""
+"""A ticket as the edges ask for it: where it stands, its events, its report. Holds no personal data.
+
+Reads only, but that events get their places in the ledger before they are told.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rtbf.errors import IllegalMove
 from rtbf.store.events import ticket_leaves
+from rtbf.store.sequencer import sequence_all
 from rtbf.store.tickets import find_ticket
 from rtbf.store.view import TicketView, view_in
 
@@ -26,7 +30,8 @@ def view_ticket(installation: Installation, ticket_id: str) -> TicketView:
 
 
 def ticket_events(installation: Installation, ticket_id: str) -> tuple[bytes, ...]:
-    """Return the ticket's ledger events as stored bytes, in order."""
+    """Return the ticket's ledger events as stored bytes, in order, every committed one among them; raises UnknownName."""
+    sequence_all(installation.transaction, installation.log)
     with installation.transaction() as session:
         find_ticket(session, ticket_id)
         return ticket_leaves(session, ticket_id)

@@ -39,7 +39,6 @@ def register_key(installation: Installation, name: str, key: Ed25519PublicKey, a
         register_actor_key(session, owner_id, key_id(key), public_der(key), now)
         append_event(
             session,
-            log=installation.log,
             ticket_id=None,
             event_type="key.registered",
             actor_id=actor_id_for(session, actor, now),
@@ -66,7 +65,6 @@ def revoke_key(installation: Installation, name: str, revoked_id: str, actor: st
         revoke_actor_key(session, revoked_id, now)
         append_event(
             session,
-            log=installation.log,
             ticket_id=None,
             event_type="key.revoked",
             actor_id=actor_id_for(session, actor, now),

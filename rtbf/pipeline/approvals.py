@@ -70,9 +70,9 @@ def decide_plan(
             ),
         )  # fmt: skip
         data = {"plan": plan_digest, "approved": is_approval, "signed_by": signer}
-        note(session, installation, ticket_id, "approval.given" if is_approval else "approval.refused", actor_id, now, data)
+        note(session, ticket_id, "approval.given" if is_approval else "approval.refused", actor_id, now, data)
         if not is_approval:
-            move(session, installation, row, PLANNING, actor_id, now, data={"plan": plan_digest})
+            move(session, row, PLANNING, actor_id, now, data={"plan": plan_digest})
         settle(session, row, now)
 
 

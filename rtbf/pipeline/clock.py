@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from rtbf.installation import Installation
 
 _RUNS_AFTER = frozenset({"start", "resume", "extend", "reopen"})
 
@@ -42,29 +41,26 @@ def events_of(session: Session, ticket_id: str) -> list[ClockEvent]:
     ]
 
 
-def suspend_clock(session: Session, installation: Installation, ticket_id: str, actor_id: str, now: datetime) -> None:
+def suspend_clock(session: Session, ticket_id: str, actor_id: str, now: datetime) -> None:
     """Note that the person was asked for proof of identity; what that does to the date is the regime's matter."""
-    _step(session, installation, ticket_id, "suspend", actor_id, now, after=_RUNS_AFTER)
+    _step(session, ticket_id, "suspend", actor_id, now, after=_RUNS_AFTER)
 
 
-def resume_clock(session: Session, installation: Installation, ticket_id: str, actor_id: str, now: datetime) -> None:
+def resume_clock(session: Session, ticket_id: str, actor_id: str, now: datetime) -> None:
     """Note that the answer came, if one was waited for."""
-    _step(session, installation, ticket_id, "resume", actor_id, now, after=frozenset({"suspend"}))
+    _step(session, ticket_id, "resume", actor_id, now, after=frozenset({"suspend"}))
 
 
-def stop_clock(session: Session, installation: Installation, ticket_id: str, notice_id: str, actor_id: str, now: datetime) -> None:
+def stop_clock(session: Session, ticket_id: str, notice_id: str, actor_id: str, now: datetime) -> None:
     """Note that the person was told what was done: a sent notice stops the clock, not the work's end (specs/domain.md §3, rule 8)."""
-    resume_clock(session, installation, ticket_id, actor_id, now)
-    _step(session, installation, ticket_id, "stop", actor_id, now, after=_RUNS_AFTER, notice_id=notice_id)
+    resume_clock(session, ticket_id, actor_id, now)
+    _step(session, ticket_id, "stop", actor_id, now, after=_RUNS_AFTER, notice_id=notice_id)
 
 
-def extend_clock(
-    session: Session, installation: Installation, ticket_id: str, code: str, notice_id: str, actor_id: str, now: datetime
-) -> None:
+def extend_clock(session: Session, ticket_id: str, code: str, notice_id: str, actor_id: str, now: datetime) -> None:
     """Note an extension whose notice was sent; whether it is lawful was asked before that (`require_extension_window`)."""
     _step(
         session,
-        installation,
         ticket_id,
         "extend",
         actor_id,
@@ -75,17 +71,16 @@ def extend_clock(
     )
 
 
-def restart_clock(session: Session, installation: Installation, ticket_id: str, cause: str, actor_id: str, now: datetime) -> None:
+def restart_clock(session: Session, ticket_id: str, cause: str, actor_id: str, now: datetime) -> None:
     """Note that a closed ticket was opened again: a period of its own begins."""
     last = clock_events(session, ticket_id)[-1].kind
     if last != "stop":
-        _step(session, installation, ticket_id, "stop", actor_id, now, after=frozenset({last}))
-    _step(session, installation, ticket_id, "reopen", actor_id, now, after=frozenset({"stop"}), code=cause)
+        _step(session, ticket_id, "stop", actor_id, now, after=frozenset({last}))
+    _step(session, ticket_id, "reopen", actor_id, now, after=frozenset({"stop"}), code=cause)
 
 
 def _step(
     session: Session,
-    installation: Installation,
     ticket_id: str,
     kind: str,
     actor_id: str,
@@ -104,4 +99,4 @@ def _step(
     # Folded at once: a step that cannot be read would make every later look at the clock fail.
     clock_of(session, ticket_id, now)
     data = {"kind": kind, **({"code": code} if code else {}), **({"notice": notice_id} if notice_id else {})}
-    note(session, installation, ticket_id, "clock.changed", actor_id, now, data)
+    note(session, ticket_id, "clock.changed", actor_id, now, data)

@@ -75,14 +75,14 @@ def reopen_ticket(installation: Installation, ticket_id: str, cause: str, actor:
                 found=f"reopening a ticket in '{row.state}'", expected="a closed ticket", remedy=f"see `rtbf show {ticket_id}`"
             )
         actor_id = actor_id_for(session, actor, now)
-        move(session, installation, row, LOCATING, actor_id, now, data={"cause": cause})
+        move(session, row, LOCATING, actor_id, now, data={"cause": cause})
         row.shred_due_at, row.open_notices_from = None, now
-        restart_clock(session, installation, ticket_id, cause, actor_id, now)
+        restart_clock(session, ticket_id, cause, actor_id, now)
         restrict(session, installation, ticket_id, actor_id, now)
 
 
 def _close(session: Session, installation: Installation, row: TicketRow, outcome: str, actor_id: str, now: datetime) -> None:
-    move(session, installation, row, CLOSED, actor_id, now, outcome=outcome)
+    move(session, row, CLOSED, actor_id, now, outcome=outcome)
     # Counted from the letter, which names the day; a closing some days later must not break that promise.
     told_at = clock_of(session, row.id, now).stopped_at or now
     row.shred_due_at = told_at + timedelta(seconds=installation.policy.appeal_s)

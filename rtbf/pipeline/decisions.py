@@ -88,7 +88,7 @@ def _decide(
             {"kind": count.kind, "verdict": count.verdict, "code": count.code, "items": count.items} for count in count_decisions(decisions)
         ]
         data = {"record": digest_of(decisions), "revision": decisions.revision, "counts": counts}
-        note(session, installation, ticket_id, "decisions.taken", actor_id, now, data)
+        note(session, ticket_id, "decisions.taken", actor_id, now, data)
         settle(session, row, now)
         return digest_of(decisions)
 

@@ -97,7 +97,7 @@ def _destroy(installation: Installation, number: int, actor: str) -> None:
             )
         # Written first: a crash in between leaves an order that the next run carries out, not a deed without a trace.
         append_event(
-            session, log=installation.log, ticket_id=None, event_type="epoch.destruction_ordered",
+            session, ticket_id=None, event_type="epoch.destruction_ordered",
             actor_id=actor_id_for(session, actor, now),
             data={"epoch": number, "waits_days": installation.kek.destruction_waits_days}, now=now,
         )  # fmt: skip
@@ -109,7 +109,6 @@ def _note(installation: Installation, actor: str, event_type: str, data: dict[st
     with installation.transaction() as session:
         append_event(
             session,
-            log=installation.log,
             ticket_id=None,
             event_type=event_type,
             actor_id=actor_id_for(session, actor, now),

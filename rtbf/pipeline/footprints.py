@@ -25,7 +25,7 @@ def finish_footprint(installation: Installation, footprint: Footprint, actor: st
     with installation.transaction() as session:
         row = find_ticket(session, footprint.ticket_id)
         digest = save_record(session, footprint, footprint.revision, now)
-        move(session, installation, row, PLANNING, actor_id_for(session, actor, now), now, data={"record": digest, **data})
+        move(session, row, PLANNING, actor_id_for(session, actor, now), now, data={"record": digest, **data})
     return digest
 
 
@@ -41,7 +41,7 @@ def reopen_locating(installation: Installation, ticket_id: str, actor: str) -> N
                 expected="a ticket in 'planning'",
                 remedy=f"see `rtbf show {ticket_id}`",
             )
-        move(session, installation, row, LOCATING, actor_id_for(session, actor, now), now)
+        move(session, row, LOCATING, actor_id_for(session, actor, now), now)
 
 
 def footprint_revision(session: Session, ticket_id: str) -> int:

@@ -44,7 +44,7 @@ def place_hold(
         actor_id = actor_id_for(session, actor, now)
         add_hold(session, hold, actor_id)
         data = {"hold": hold.hold_id, "scope_kind": hold.scope_kind, "ground": code}
-        append_event(session, log=installation.log, ticket_id=None, event_type="hold.placed", actor_id=actor_id, data=data, now=now)
+        append_event(session, ticket_id=None, event_type="hold.placed", actor_id=actor_id, data=data, now=now)
         _look_again(session, touched, now)
     return hold
 
@@ -59,9 +59,7 @@ def lift_hold(installation: Installation, hold_id: str, actor: str) -> Hold:
         hold = release_hold(session, hold_id, actor_id, now)
         if was_released:
             return hold
-        append_event(
-            session, log=installation.log, ticket_id=None, event_type="hold.released", actor_id=actor_id, data={"hold": hold_id}, now=now
-        )
+        append_event(session, ticket_id=None, event_type="hold.released", actor_id=actor_id, data={"hold": hold_id}, now=now)
         _look_again(session, touched, now)
     return hold
 

@@ -79,12 +79,12 @@ def ask_identity(installation: Installation, ticket_id: str, method: str, doubt:
             ),
         )  # fmt: skip
         if code is None:
-            suspend_clock(session, installation, ticket_id, actor_id, now)
+            suspend_clock(session, ticket_id, actor_id, now)
         data = {"check": check_id, "method": method, "doubt": doubt}
         if row.state == RECEIVED:
-            move(session, installation, row, IDENTIFYING, actor_id, now, data=data)
+            move(session, row, IDENTIFYING, actor_id, now, data=data)
         else:
-            note(session, installation, ticket_id, "identity.asked", actor_id, now, data)
+            note(session, ticket_id, "identity.asked", actor_id, now, data)
             count_change(session, row)
             settle(session, row, now)
     return Asked(check_id=check_id, method=method, doubt=doubt, expires_at=expires_at, code=code)
@@ -96,7 +96,7 @@ def take_back(installation: Installation, ticket_id: str, check_id: str, actor: 
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
         end_open_checks(session, ticket_id, now, only=check_id)
-        note(session, installation, ticket_id, "identity.not_sent", actor_id_for(session, actor, now), now, {"check": check_id})
+        note(session, ticket_id, "identity.not_sent", actor_id_for(session, actor, now), now, {"check": check_id})
         count_change(session, row)
         settle(session, row, now)
 
@@ -134,9 +134,9 @@ def answer_identity(installation: Installation, ticket_id: str, check_id: str | 
             is_over = check.attempts >= installation.policy.identity_attempts
             if is_over:
                 check.result, check.answered_at, check.code_seal = FAILED, now, None
-                resume_clock(session, installation, ticket_id, actor_id, now)
+                resume_clock(session, ticket_id, actor_id, now)
             data = {"check": check.id, "attempts": check.attempts, "is_over": is_over}
-            note(session, installation, ticket_id, "identity.failed", actor_id, now, data)
+            note(session, ticket_id, "identity.failed", actor_id, now, data)
         settle(session, row, now)
         return is_right
 
@@ -178,12 +178,12 @@ def _pass(session: Session, installation: Installation, row: TicketRow, check: I
     data = {"check": check.id, "method": check.method, "level": check.level}
     if not is_identified(session, ticket):
         # A check that shows too little is kept, and the ticket goes on waiting for a better one.
-        note(session, installation, row.id, "identity.insufficient", actor_id, now, data)
+        note(session, row.id, "identity.insufficient", actor_id, now, data)
         count_change(session, row)
         return
     end_open_checks(session, row.id, now)
-    resume_clock(session, installation, row.id, actor_id, now)
-    move(session, installation, row, LOCATING, actor_id, now, data=data)
+    resume_clock(session, row.id, actor_id, now)
+    move(session, row, LOCATING, actor_id, now, data=data)
     restrict(session, installation, row.id, actor_id, now)
 
 

@@ -142,7 +142,7 @@ def _take(session: Session, installation: Installation, submission: SubmissionSh
         "record": digest, "identifiers": len(marks), "regime": record.regime, "regime_digest": record.regime_digest,
         "channel": record.channel, "possible_duplicates": list(linked),
     }  # fmt: skip
-    note(session, installation, ticket_id, "ticket.received", actor_id, now, data)
+    note(session, ticket_id, "ticket.received", actor_id, now, data)
     if submission.identity is not None:
         pass_check(session, installation, row, submission.identity.method, actor_id, now)
     settle(session, row, now)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 def move(
     session: Session,
-    installation: Installation,
     row: TicketRow,
     target: str,
     actor_id: str,
@@ -34,9 +33,7 @@ def move(
     A ticket that had stopped with an error has gone on by this, so it waits for what its new state waits for.
     """
     facts = facts_of(session, row, actor_id, now)
-    move_ticket(
-        session, row, target=target, facts=facts, outcome=outcome, actor_id=actor_id, log=installation.log, data=data or {}, now=now
-    )
+    move_ticket(session, row, target=target, facts=facts, outcome=outcome, actor_id=actor_id, data=data or {}, now=now)
     if row.reason == ERROR:
         row.reason = None
     settle(session, row, now)
@@ -77,7 +74,6 @@ def next_stage(row: TicketRow) -> str | None:
 
 def note(
     session: Session,
-    installation: Installation,
     ticket_id: str,
     event_type: str,
     actor_id: str,
@@ -85,4 +81,4 @@ def note(
     data: dict[str, Any] | None = None,
 ) -> None:
     """Append an event that is no move: ids, counts, digests and codes only."""
-    append_event(session, log=installation.log, ticket_id=ticket_id, event_type=event_type, actor_id=actor_id, data=data or {}, now=now)
+    append_event(session, ticket_id=ticket_id, event_type=event_type, actor_id=actor_id, data=data or {}, now=now)

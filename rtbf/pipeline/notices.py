@@ -218,7 +218,7 @@ def queue_letter(
         )
     if kind in {"fulfilment", "partial"}:
         open_remaining(session, installation, row, actor_id, now)
-        open_duties(session, installation, row, actor_id, now)
+        open_duties(session, row, actor_id, now)
         open_silent(session, installation, row, actor_id, now)
     letter = write_letter(session, installation, row, kind, said, now, locale=None if to == REQUESTER else installation.policy.locale)
     notice = NoticeRow(

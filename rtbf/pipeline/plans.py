@@ -51,7 +51,7 @@ def reopen_planning(installation: Installation, ticket_id: str, actor: str) -> N
         if row.state == VERIFYING:
             set_candidate(session, row.id, "rejected")
         if row.state != PLANNING:
-            move(session, installation, row, PLANNING, actor_id_for(session, actor, now), now)
+            move(session, row, PLANNING, actor_id_for(session, actor, now), now)
 
 
 def finish_plan(installation: Installation, plan: Plan, actor: str) -> str:
@@ -72,7 +72,7 @@ def finish_plan(installation: Installation, plan: Plan, actor: str) -> str:
         digest = save_record(session, plan, plan.attempt, now)
         row.attempt = plan.attempt
         data = {"record": digest, "attempt": plan.attempt, "method": plan.method, "quorum": plan.quorum, "held": len(plan.held)}
-        move(session, installation, row, AWAITING_APPROVAL, actor_id_for(session, actor, now), now, data=data)
+        move(session, row, AWAITING_APPROVAL, actor_id_for(session, actor, now), now, data=data)
     return digest
 
 
@@ -89,7 +89,7 @@ def start_unlearning(installation: Installation, ticket_id: str, actor: str) -> 
         if row.state != AWAITING_APPROVAL or reason_of(row.state, facts) != AWAITING_WORKER:
             lawful_move(row.state, UNLEARNING, facts)
         lawful = {opened.target for opened in open_moves(row.state, facts)}
-        move(session, installation, row, UNLEARNING if UNLEARNING in lawful else PLANNING, actor_id, now)
+        move(session, row, UNLEARNING if UNLEARNING in lawful else PLANNING, actor_id, now)
 
 
 def approved_plan(session: Session, ticket_id: str) -> tuple[Plan, str]:

@@ -134,8 +134,8 @@ def deliver(installation: Installation, letter: Outgoing, actor: str | None) -> 
                 "channel": channel,
             }
             data |= {"to": notice.to} | ({} if notice.code is None else {"code": notice.code})
-            note(session, installation, row.id, "notice.sent", actor_id, now, data)
-            _follow(session, installation, notice, actor_id, now)
+            note(session, row.id, "notice.sent", actor_id, now, data)
+            _follow(session, notice, actor_id, now)
             settle(session, row, now)
             _close_if_due(session, installation, row, notice.kind, actor_id, now)
         return NoticeSent(notice_id=notice.id, kind=notice.kind, state=notice.state, channel=notice.channel, path=path)
@@ -145,7 +145,7 @@ def drop_letter(session: Session, installation: Installation, notice: NoticeRow,
     """Give up a queued letter that is not true any more: its text is forgotten, and its file in the outbox, if any, deleted."""
     notice.state, notice.body = DROPPED, None
     session.flush()
-    note(session, installation, notice.ticket_id, "notice.dropped", actor_id, now, {"notice": notice.id, "kind": notice.kind})
+    note(session, notice.ticket_id, "notice.dropped", actor_id, now, {"notice": notice.id, "kind": notice.kind})
     for path in _files_of(installation, notice.id):
         path.unlink(missing_ok=True)
 
@@ -156,15 +156,15 @@ def letter_files(session: Session, installation: Installation, ticket_id: str) -
     return tuple(path for notice_id in notice_ids for path in _files_of(installation, notice_id) if path.exists())
 
 
-def _follow(session: Session, installation: Installation, notice: NoticeRow, actor_id: str, now: datetime) -> None:
+def _follow(session: Session, notice: NoticeRow, actor_id: str, now: datetime) -> None:
     """Do what a sent letter of its kind brings with it."""
     if notice.kind in OUTCOME_OF:
-        stop_clock(session, installation, notice.ticket_id, notice.id, actor_id, now)
+        stop_clock(session, notice.ticket_id, notice.id, actor_id, now)
     if notice.kind == "extension" and notice.code is not None:
-        extend_clock(session, installation, notice.ticket_id, notice.code, notice.id, actor_id, now)
+        extend_clock(session, notice.ticket_id, notice.code, notice.id, actor_id, now)
     if notice.kind == "identity_request" and is_open_check(session, notice.ticket_id, notice.basis):
         # The clock waits from when the question left us, not from when somebody meant to ask.
-        suspend_clock(session, installation, notice.ticket_id, actor_id, now)
+        suspend_clock(session, notice.ticket_id, actor_id, now)
     duty = None if notice.kind != "recipient" else find_duty(session, notice.ticket_id, notice.to)
     if duty is not None and duty.state in {DUE, TOLD}:
         duty.state, duty.notice_id, duty.changed_by, duty.changed_at = TOLD, notice.id, actor_id, now
@@ -201,7 +201,7 @@ def _mark_failed(installation: Installation, letter: Outgoing, actor: str | None
             notice.state = FAILED
             session.flush()
             actor_id = notice.actor_id if actor is None else actor_id_for(session, actor, now)
-            note(session, installation, letter.ticket_id, "notice.failed", actor_id, now, {"notice": notice.id, "kind": notice.kind})
+            note(session, letter.ticket_id, "notice.failed", actor_id, now, {"notice": notice.id, "kind": notice.kind})
 
 
 def _address(session: Session, installation: Installation, ticket_id: str, to: str) -> Secret | None:

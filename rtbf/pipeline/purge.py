@@ -11,9 +11,8 @@ work that the next run finishes, and every copy is told of once. Deleting a file
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtbf.errors import IllegalMove, TicketBusy
 from rtbf.pipeline.copies import LIST_PREFIX, Copy, delete_copies, finish_lists, unfinished_lists, write_list
@@ -23,7 +22,7 @@ from rtbf.pipeline.residuals import open_residual
 from rtbf.plan.record import Plan
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
-from rtbf.store.events import ticket_leaves
+from rtbf.store.events import ticket_events_so_far
 from rtbf.store.leases import claim_lease, release_lease, this_process
 from rtbf.store.notices import notices_of
 from rtbf.store.records import newest_record
@@ -134,15 +133,14 @@ def _purge(installation: Installation, ticket_id: str, copies: Sequence[Copy], a
                 continue
             for kind, (count, size_bytes) in sorted(listed.totals.items()):
                 data = {"batch": listed.batch, "kind": kind, "count": count, "bytes": size_bytes}
-                note(session, installation, ticket_id, "copy.purged", actor_id, now, data)
+                note(session, ticket_id, "copy.purged", actor_id, now, data)
             _mark_purged(session, listed.paths)
     finish_lists(lists)
     return sum(count for listed in lists for count, _ in listed.totals.values())
 
 
 def _told_batches(session: Session, ticket_id: str) -> set[str]:
-    events: list[dict[str, Any]] = [json.loads(leaf) for leaf in ticket_leaves(session, ticket_id)]
-    return {event["data"]["batch"] for event in events if event["type"] == "copy.purged"}
+    return {event.data["batch"] for event in ticket_events_so_far(session, ticket_id) if event.type == "copy.purged"}
 
 
 def _mark_purged(session: Session, paths: Sequence[str]) -> None:

@@ -88,7 +88,7 @@ def add_recipient(installation: Installation, name: str, contact: str, artefacts
         names = _registered(session, artefacts)
         row = RecipientRow(id=new_id("rcp"), name=name, contact=reached_at, artefacts=canonical_bytes(names), created_at=now)
         stored.add_recipient(session, row)
-        _note(session, installation, "recipient.added", actor_id, now, {"recipient": row.id, "artefacts": len(names)})
+        _note(session, "recipient.added", actor_id, now, {"recipient": row.id, "artefacts": len(names)})
         return row.id
 
 
@@ -100,7 +100,7 @@ def retire_recipient(installation: Installation, recipient: str, actor: str) -> 
         if row.retired_at is None:
             row.retired_at = now
             session.flush()
-            _note(session, installation, "recipient.retired", actor_id_for(session, actor, now), now, {"recipient": row.id})
+            _note(session, "recipient.retired", actor_id_for(session, actor, now), now, {"recipient": row.id})
 
 
 def read_recipients(installation: Installation) -> tuple[RecipientSeen, ...]:
@@ -147,7 +147,7 @@ def tell_recipient(installation: Installation, ticket_id: str, recipient: str, a
         row = find_ticket(session, ticket_id)
         actor_id = actor_id_for(session, actor, now)
         known = stored.find_recipient(session, recipient)
-        open_duties(session, installation, row, actor_id, now)
+        open_duties(session, row, actor_id, now)
         _require_duty(session, ticket_id, known, {stored.DUE, stored.TOLD})
         said = Said(recipient_name=known.name, materials=_materials(session, ticket_id, known, now))
         notice = queue_letter(session, installation, row, "recipient", said, actor_id, now, by_post=False, again=again, to=known.id)
@@ -166,7 +166,7 @@ def acknowledge(installation: Installation, ticket_id: str, recipient: str, acto
         known = stored.find_recipient(session, recipient)
         duty = _require_duty(session, ticket_id, known, {stored.TOLD, stored.ACKNOWLEDGED})
         if duty.state == stored.TOLD:
-            _end_duty(session, installation, row, duty, stored.ACKNOWLEDGED, actor_id_for(session, actor, now), now)
+            _end_duty(session, row, duty, stored.ACKNOWLEDGED, actor_id_for(session, actor, now), now)
 
 
 def waive(installation: Installation, ticket_id: str, recipient: str, justification: Secret, actor: str) -> None:
@@ -179,25 +179,23 @@ def waive(installation: Installation, ticket_id: str, recipient: str, justificat
         row = find_ticket(session, ticket_id)
         actor_id = actor_id_for(session, actor, now)
         known = stored.find_recipient(session, recipient)
-        open_duties(session, installation, row, actor_id, now)
+        open_duties(session, row, actor_id, now)
         duty = _require_duty(session, ticket_id, known, {stored.DUE, stored.TOLD})
         key = ticket_key(session, installation.kek, ticket_id)
         place = place_of(ticket_id, "recipient_duty", "justification", known.id)
         duty.justification = seal(key, place, readable(justification).reveal().encode())
-        _end_duty(session, installation, row, duty, stored.WAIVED, actor_id, now)
+        _end_duty(session, row, duty, stored.WAIVED, actor_id, now)
 
 
-def _end_duty(
-    session: Session, installation: Installation, row: TicketRow, duty: RecipientDutyRow, state: str, actor_id: str, now: datetime
-) -> None:
+def _end_duty(session: Session, row: TicketRow, duty: RecipientDutyRow, state: str, actor_id: str, now: datetime) -> None:
     duty.state, duty.changed_by, duty.changed_at = state, actor_id, now
     session.flush()
-    note(session, installation, row.id, f"recipient.{state}", actor_id, now, {"recipient": duty.recipient_id})
+    note(session, row.id, f"recipient.{state}", actor_id, now, {"recipient": duty.recipient_id})
     for residual in residuals_of(session, row.id):
         if residual.resolved_at is None and (residual.reason, residual.name) == (RECIPIENT_SILENT, duty.recipient_id):
             resolve_residual(session, residual, actor_id, now)
             data = {"residual": residual.id, "reason": residual.reason, "owner": residual.owner_id}
-            note(session, installation, row.id, "residual.resolved", actor_id, now, data)
+            note(session, row.id, "residual.resolved", actor_id, now, data)
     settle(session, row, now)
 
 
@@ -268,5 +266,5 @@ def _contact(contact: str) -> str:
     )
 
 
-def _note(session: Session, installation: Installation, event: str, actor_id: str, now: datetime, data: dict[str, Any]) -> None:
-    append_event(session, log=installation.log, ticket_id=None, event_type=event, actor_id=actor_id, data=data, now=now)
+def _note(session: Session, event: str, actor_id: str, now: datetime, data: dict[str, Any]) -> None:
+    append_event(session, ticket_id=None, event_type=event, actor_id=actor_id, data=data, now=now)

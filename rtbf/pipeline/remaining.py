@@ -61,7 +61,7 @@ def open_remaining(session: Session, installation: Installation, row: TicketRow,
             open_residual(session, installation, row.id, reason, name, actor_id, now, due_at=due_at)
 
 
-def open_duties(session: Session, installation: Installation, row: TicketRow, actor_id: str, now: datetime) -> int:
+def open_duties(session: Session, row: TicketRow, actor_id: str, now: datetime) -> int:
     """Note whom the ticket's erasure has to be told, once it is real; return how many were added. Asked twice, it adds nothing.
 
     Who is told: every recipient in use that received a dataset with erased records, or a model decided to be erased from.
@@ -73,7 +73,7 @@ def open_duties(session: Session, installation: Installation, row: TicketRow, ac
         duty = RecipientDutyRow(ticket_id=row.id, recipient_id=recipient.id, state=DUE, changed_by=actor_id, changed_at=now)
         if add_duty(session, duty):
             added += 1
-            note(session, installation, row.id, "recipient.due", actor_id, now, {"recipient": recipient.id})
+            note(session, row.id, "recipient.due", actor_id, now, {"recipient": recipient.id})
     return added
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import select
-
 from rtbf.clock import rfc3339
 from rtbf.errors import RecordBroken
-from rtbf.evidence.merkle import EMPTY, extend, root_of
+from rtbf.evidence.merkle import root_of
 from rtbf.footprint.record import Footprint
 from rtbf.pipeline.clock import calendar_of, clock_of, events_of
 from rtbf.pipeline.residuals import open_residual
@@ -40,15 +37,16 @@ from rtbf.report.residuals import derived_residuals, residual
 from rtbf.report.statement import Case
 from rtbf.store.actors import actor_id_for, actor_keys
 from rtbf.store.approvals import approvals_of
-from rtbf.store.events import ticket_leaves, ticket_trail
+from rtbf.store.events import ticket_events_so_far, ticket_trail
 from rtbf.store.holds import all_holds
 from rtbf.store.identity import PASSED, identity_checks
 from rtbf.store.notices import is_delivered, notices_of
 from rtbf.store.recipients import duties_of
 from rtbf.store.records import latest_record, record_with_digest
 from rtbf.store.residuals import residuals_of
-from rtbf.store.tables import EventRow
+from rtbf.store.sequencer import sequence_all
 from rtbf.store.tickets import find_ticket
+from rtbf.store.tree import tree_frontier, tree_size
 from rtbf.ticket.clock_round import FLAGS
 from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required
@@ -72,17 +70,22 @@ def case_of(installation: Installation, verification: Verification, actor: str) 
     now = installation.clock()
     ticket_id = verification.ticket_id
     with installation.transaction() as session:
+        find_ticket(session, ticket_id)
+        plan, _ = required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
+        footprint, _ = required(latest_record(session, ticket_id, Footprint), "footprint", ticket_id)
+        owner_id = actor_id_for(session, actor, now)
+        for kind, name in derived_residuals(plan, footprint):
+            open_residual(session, installation, ticket_id, kind, name, owner_id, now)
+    # What was opened is an event of the ticket, and the report's trail has to name it.
+    sequence_all(installation.transaction, installation.log)
+    with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
         ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
         footprint, _ = required(latest_record(session, ticket_id, Footprint), "footprint", ticket_id)
         plan, plan_digest = required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
         unlearned, _ = required(latest_record(session, ticket_id, Unlearned), "unlearned model", ticket_id)
-        owner_id = actor_id_for(session, actor, now)
-        for kind, name in derived_residuals(plan, footprint):
-            open_residual(session, installation, ticket_id, kind, name, owner_id, now)
         trail_events, trail_last = ticket_trail(session, ticket_id)
-        hashes = session.scalars(select(EventRow.leaf_hash).order_by(EventRow.idx))
-        tree = extend(EMPTY, [bytes.fromhex(one) for one in hashes]).frontier
+        tree = tree_frontier(session, tree_size(session))
         return Case(
             report_id=f"rep_{secrets.token_hex(8)}",
             issued_at=rfc3339(now),
@@ -201,13 +204,12 @@ def _signature(session: Session, row: ApprovalRow) -> SignaturePart | None:
 
 def _started_at(session: Session, ticket_id: str) -> str:
     """Return when this attempt's unlearning was started, by the ledger."""
-    started = [event for event in map(json.loads, ticket_leaves(session, ticket_id)) if event["type"] == "unlearning.started"]
+    started = [event for event in ticket_events_so_far(session, ticket_id) if event.type == "unlearning.started"]
     if not started:
         raise RecordBroken(
             found="no event of the start of unlearning", expected="one for each attempt", remedy="see `rtbf log show TICKET`"
         )
-    when: str = started[-1]["time"]
-    return when
+    return rfc3339(started[-1].at)
 
 
 def _notices(session: Session, ticket_id: str) -> tuple[NoticePart, ...]:

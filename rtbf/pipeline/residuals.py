@@ -117,5 +117,5 @@ def settle_residual(installation: Installation, residual_id: str, actor: str, *,
             session.flush()
             event = "residual.changed"
         data = {"residual": residual.id, "reason": residual.reason, "owner": residual.owner_id}
-        note(session, installation, row.id, event, actor_id, now, data)
+        note(session, row.id, event, actor_id, now, data)
         settle(session, row, now)

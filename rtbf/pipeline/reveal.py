@@ -37,5 +37,5 @@ def reveal_identifiers(installation: Installation, ticket_id: str, purpose: str,
         find_ticket(session, ticket_id)
         opened = open_identifiers(session, installation.kek, ticket_id)
         actor_id = actor_id_for(session, actor, now)
-        note(session, installation, ticket_id, "pii.revealed", actor_id, now, {"purpose": purpose, "identifiers": len(opened)})
+        note(session, ticket_id, "pii.revealed", actor_id, now, {"purpose": purpose, "identifiers": len(opened)})
     return opened

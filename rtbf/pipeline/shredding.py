@@ -92,7 +92,7 @@ def _destroy(session: Session, installation: Installation, row: TicketRow, actor
         if residual.reason == OWN_COPIES:
             resolve_residual(session, residual, actor_id, now)
     data = {"early": early, "bound_at": rfc3339(resurrection_bound(installation, now))}
-    note(session, installation, row.id, "key.destroyed", actor_id, now, data)
+    note(session, row.id, "key.destroyed", actor_id, now, data)
     row.shredded_at = now
     session.flush()
 

@@ -77,7 +77,7 @@ def restrict(session: Session, installation: Installation, ticket_id: str, actor
     """
     placed = _place(session, installation, ticket_id, now, is_temporary=True)
     if placed:
-        note(session, installation, ticket_id, "suppression.restricted", actor_id, now, {"tokens": placed})
+        note(session, ticket_id, "suppression.restricted", actor_id, now, {"tokens": placed})
 
 
 def keep_suppressed(session: Session, installation: Installation, ticket_id: str, actor_id: str, now: datetime) -> None:
@@ -85,7 +85,7 @@ def keep_suppressed(session: Session, installation: Installation, ticket_id: str
     _place(session, installation, ticket_id, now, is_temporary=False)
     kept = len(tokens_of_origin(session, _origin(session, installation, ticket_id, now)))
     if kept:
-        note(session, installation, ticket_id, "suppression.kept", actor_id, now, {"tokens": kept})
+        note(session, ticket_id, "suppression.kept", actor_id, now, {"tokens": kept})
 
 
 def lift_restriction(session: Session, installation: Installation, ticket_id: str, actor_id: str, now: datetime) -> None:
@@ -93,7 +93,7 @@ def lift_restriction(session: Session, installation: Installation, ticket_id: st
     origin = _known_origin(session, installation, ticket_id)
     lifted = 0 if origin is None else lift_temporary(session, origin)
     if lifted:
-        note(session, installation, ticket_id, "suppression.lifted", actor_id, now, {"tokens": lifted})
+        note(session, ticket_id, "suppression.lifted", actor_id, now, {"tokens": lifted})
 
 
 def keep_for_good(session: Session, installation: Installation, ticket_id: str) -> None:
@@ -152,7 +152,7 @@ def lift_entries(installation: Installation, entry_ids: Sequence[str], reason: s
             if count:
                 data = {"entries": count, "code": reason}
                 append_event(
-                    session, log=installation.log, ticket_id=None, event_type=event_type, actor_id=actor_id, data=data, now=now
+                    session, ticket_id=None, event_type=event_type, actor_id=actor_id, data=data, now=now
                 )  # fmt: skip
     return Lifted(lifted=lifted, waiting=waiting)
 
@@ -164,7 +164,7 @@ def rotate_suppression_key(installation: Installation, actor: str) -> int:
     number = new_generation(installation.home.suppression_keys, now)
     with installation.transaction() as session:
         append_event(
-            session, log=installation.log, ticket_id=None, event_type="suppression.rotated",
+            session, ticket_id=None, event_type="suppression.rotated",
             actor_id=actor_id_for(session, actor, now), data={"generation": number}, now=now,
         )  # fmt: skip
     return number
@@ -187,7 +187,7 @@ def retire_generations(installation: Installation, actor: str) -> int:
         for number in retired:
             destroy_generation(installation.home.suppression_keys, number, now)
             append_event(
-                session, log=installation.log, ticket_id=None, event_type="suppression.generation_destroyed",
+                session, ticket_id=None, event_type="suppression.generation_destroyed",
                 actor_id=actor_id_for(session, actor, now), data={"generation": number}, now=now,
             )  # fmt: skip
     return len(retired)
@@ -198,7 +198,7 @@ def note_check(installation: Installation, actor: str, counts: Mapping[str, Any]
     now = installation.clock()
     with installation.transaction() as session:
         append_event(
-            session, log=installation.log, ticket_id=None, event_type="suppression.checked",
+            session, ticket_id=None, event_type="suppression.checked",
             actor_id=actor_id_for(session, actor, now), data=dict(counts), now=now,
         )  # fmt: skip
 

@@ -63,7 +63,7 @@ def export_suppression(installation: Installation, actor: str) -> Export:
         payload = export_bytes(export_list(entries, installation.policy.phone_region, now))
         data = {"tokens": len(entries), "list": digest_bytes(payload)}
         append_event(
-            session, log=installation.log, ticket_id=None, event_type="suppression.exported",
+            session, ticket_id=None, event_type="suppression.exported",
             actor_id=actor_id_for(session, actor, now), data=data, now=now,
         )  # fmt: skip
     key = installation.signing_key

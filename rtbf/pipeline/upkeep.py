@@ -115,7 +115,7 @@ def _forget_codes(installation: Installation, actor: str) -> int:
     with installation.transaction() as session:
         counts = Counter(forget_codes(session, now))
         for ticket_id, count in sorted(counts.items()):
-            note(session, installation, ticket_id, "identity.code_forgotten", actor_id_for(session, actor, now), now, {"codes": count})
+            note(session, ticket_id, "identity.code_forgotten", actor_id_for(session, actor, now), now, {"codes": count})
             settle(session, find_ticket(session, ticket_id), now)
     return counts.total()
 
@@ -135,7 +135,7 @@ def _forget(installation: Installation, actor: str, event_type: str, delete: Cal
         count = delete(session)
         if count:
             append_event(
-                session, log=installation.log, ticket_id=None, event_type=event_type, actor_id=actor_id_for(session, actor, now),
+                session, ticket_id=None, event_type=event_type, actor_id=actor_id_for(session, actor, now),
                 data={"count": count}, now=now,
             )  # fmt: skip
     return count

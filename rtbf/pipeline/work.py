@@ -46,7 +46,7 @@ def finish_unlearning(installation: Installation, unlearned: Unlearned, model: M
             "record": digest, "artefact": unlearned.artefact_digest, "steps": unlearned.steps, "kind": unlearned.kind,
             "withheld": len(unlearned.withheld),
         }  # fmt: skip
-        move(session, installation, row, VERIFYING, actor_id_for(session, actor, now), now, data=data)
+        move(session, row, VERIFYING, actor_id_for(session, actor, now), now, data=data)
     return digest
 
 
@@ -73,10 +73,10 @@ def finish_verification(installation: Installation, verification: Verification, 
             "record": digest, "report": report_digest, "envelope": report.envelope_sha256,
             "verdict": verdict.status, "class": verdict.class_awarded,
         }  # fmt: skip
-        note(session, installation, row.id, "report.issued", actor_id, now, data)
+        note(session, row.id, "report.issued", actor_id, now, data)
         if verdict.status == "FAIL":
             set_candidate(session, row.id, "rejected")
-            move(session, installation, row, PLANNING, actor_id, now)
+            move(session, row, PLANNING, actor_id, now)
             return
         settle(session, row, now)
         if row.reason == AWAITING_WORKER:
@@ -102,7 +102,7 @@ def note_error(installation: Installation, ticket_id: str, actor: str, code: str
         row.reason = ERROR
         session.flush()
         data = {"state": row.state, "error": code}
-        note(session, installation, row.id, "ticket.stopped", actor_id_for(session, actor, now), now, data)
+        note(session, row.id, "ticket.stopped", actor_id_for(session, actor, now), now, data)
 
 
 def clear_error(installation: Installation, ticket_id: str) -> None:

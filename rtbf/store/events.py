@@ -1,60 +1,86 @@
-"""Append events to ledger and outbox inside the caller's transaction: no move without its event, no event without its move.
+"""Events inside the caller's transaction: no move without its event, no event without its move.
 
-One writer at a time: SQLite's BEGIN IMMEDIATE or a PostgreSQL advisory lock orders them, and the primary key turns a
-fork into an error.
+An event is written down as pending, without a lock and without a look at any other row; `rtbf.store.sequencer` gives it its
+place in the ledger afterwards. Who needs the ledger's order sequences first; who needs a ticket's events in the middle of a
+transaction reads `ticket_events_so_far`.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import insert, literal, null, select, type_coerce, union_all
 
-from rtbf.clock import rfc3339
+from rtbf.clock import parse_rfc3339, rfc3339
 from rtbf.evidence.canonical import canonical_bytes
-from rtbf.evidence.ledger import event_leaf, leaf_hash, verify_chain
-from rtbf.store.tables import EventRow, OutboxRow
+from rtbf.evidence.ledger import new_nonce, verify_chain
+from rtbf.store.tables import EventRow, PendingEventRow, UTCDateTime
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
-_TOLD = ("from", "to", "outcome", "reason", "kind", "code")
-"""What of an event's data leaves the house: phases and codes. Whoever is told fetches the rest with a token of its own."""
-_LEDGER_LOCK = 0x72746266  # "rtbf" in ASCII: the advisory lock's number.
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerEvent:
+    """One event of a ticket. `at` in milliseconds, as the ledger tells it; `is_sequenced`: it has its place in the ledger."""
+
+    type: str
+    at: datetime
+    actor_id: str
+    data: dict[str, Any]
+    is_sequenced: bool
 
 
-def append_event(
-    session: Session, *, log: str, ticket_id: str | None, event_type: str, actor_id: str, data: dict[str, Any], now: datetime
-) -> None:
-    """Append one event and its outbox row; ids, counts, digests and codes only in `data`."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LEDGER_LOCK})
-    last_idx = session.scalar(select(func.max(EventRow.idx)))
-    idx = 0 if last_idx is None else last_idx + 1
-    previous = None
-    if ticket_id is not None:
-        newest = select(EventRow.leaf).where(EventRow.ticket_id == ticket_id).order_by(EventRow.ticket_seq.desc()).limit(1)
-        previous = session.scalar(newest)
-    leaf = event_leaf(idx=idx, log=log, ticket=ticket_id, previous=previous, event_type=event_type, actor_id=actor_id, data=data, now=now)
-    seq = None if ticket_id is None else 1 + (session.scalar(_last_seq(ticket_id)) or 0)
-    session.add(EventRow(idx=idx, ticket_id=ticket_id, ticket_seq=seq, leaf=leaf, leaf_hash=leaf_hash(leaf)))
-    thin = {"idx": idx, "ticket": ticket_id, "type": event_type, "time": rfc3339(now), "data": {k: data[k] for k in _TOLD if k in data}}
-    session.add(OutboxRow(idx=idx, ticket_id=ticket_id, event_type=event_type, body=canonical_bytes(thin), created_at=now))
+def append_event(session: Session, *, ticket_id: str | None, event_type: str, actor_id: str, data: dict[str, Any], now: datetime) -> None:
+    """Write one event down; ids, counts, digests and codes only in `data`. Waits for nobody.
+
+    ValueError for a float, or anything else that has no canonical form: here, and not when the event is sequenced.
+    """
+    values = {
+        "ticket_id": ticket_id, "event_type": event_type, "actor_id": actor_id, "data": canonical_bytes(data), "at": now,
+        "nonce": new_nonce(),
+    }  # fmt: skip
     session.flush()
+    # Inline: a role that may only insert has no right to be told the new row's id.
+    session.execute(insert(PendingEventRow.__table__).values(values).inline())  # type: ignore[arg-type]  # SQLAlchemy types it as any selectable
 
 
 def ticket_leaves(session: Session, ticket_id: str) -> tuple[bytes, ...]:
-    """Return the ticket's leaves in order."""
+    """Return the ticket's leaves in order: those that have their place in the ledger."""
     rows = select(EventRow.leaf).where(EventRow.ticket_id == ticket_id).order_by(EventRow.ticket_seq)
     return tuple(session.scalars(rows))
 
 
 def ticket_trail(session: Session, ticket_id: str) -> tuple[int, str]:
-    """Return (count, last hash) of the ticket's chain after checking every link; raises LedgerBroken."""
+    """Return (count, last hash) of the ticket's sequenced chain after checking every link; raises LedgerBroken."""
     return verify_chain(ticket_leaves(session, ticket_id))
 
 
-def _last_seq(ticket_id: str) -> Any:  # noqa: ANN401 - SQLAlchemy's generic select type says less than its name
-    return select(func.max(EventRow.ticket_seq)).where(EventRow.ticket_id == ticket_id)
+def ticket_events_so_far(session: Session, ticket_id: str) -> tuple[LedgerEvent, ...]:
+    """Return the ticket's events, sequenced and then pending, this transaction's own among them.
+
+    One statement reads both: between two, a sequencer could move an event from one table to the other, unseen.
+    """
+    leaf, pending = EventRow, PendingEventRow
+    sequenced = select(
+        literal(0).label("part"), leaf.ticket_seq.label("place"), leaf.leaf.label("body"), null().label("type"),
+        null().label("actor_id"), type_coerce(null(), UTCDateTime()).label("at"),
+    ).where(leaf.ticket_id == ticket_id)  # fmt: skip
+    waiting = select(literal(1), pending.id, pending.data, pending.event_type, pending.actor_id, pending.at).where(
+        pending.ticket_id == ticket_id
+    )
+    rows: Any = session.execute(union_all(sequenced, waiting).order_by("part", "place"))
+    return tuple(_event_of(row.body, row.type, row.actor_id, row.at) for row in rows)
+
+
+def _event_of(body: bytes, event_type: str | None, actor_id: str, at: datetime) -> LedgerEvent:
+    told = json.loads(body)
+    if event_type is None:
+        return LedgerEvent(
+            type=told["type"], at=parse_rfc3339(told["time"]), actor_id=told["actor"]["id"], data=told["data"], is_sequenced=True
+        )
+    return LedgerEvent(type=event_type, at=parse_rfc3339(rfc3339(at)), actor_id=actor_id, data=told, is_sequenced=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Integer, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -164,6 +164,43 @@ class EventRow(Base):
     leaf_hash: Mapped[str] = mapped_column(String(64))
 
 
+class PendingEventRow(Base):
+    """One event that has no place in the ledger yet: written with its move, taken by the sequencer. Never updated.
+
+    `data` is canonical already. `id` orders the rows that the sequencer finds together, and means nothing else: a lower one may
+    be committed later.
+    """
+
+    __tablename__ = "pending_event"
+    # SQLite numbers only columns that are called INTEGER; an identity column needs no right on its sequence on PostgreSQL.
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True)
+    ticket_id: Mapped[str | None] = mapped_column(String(40))
+    event_type: Mapped[str] = mapped_column(String(60))
+    actor_id: Mapped[str] = mapped_column(String(40))
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    nonce: Mapped[str] = mapped_column(String(32))
+
+
+class TreeNodeRow(Base):
+    """The hash over one complete subtree of the ledger's tree, of level 1 or higher (RFC 9162 §2.1). Append-only."""
+
+    __tablename__ = "tree_node"
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pos: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TreeHeadRow(Base):
+    """One signed tree head: the note as it was signed, with its witnesses' lines. Append-only."""
+
+    __tablename__ = "tree_head"
+    origin: Mapped[str] = mapped_column(String(120), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    note: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
 class CorpusVersionRow(Base):
     """One version of a corpus: its manifest in canonical bytes. The latest `number` of a name is the current one."""
 
@@ -204,7 +241,7 @@ class TokenRow(Base):
 
 
 class OutboxRow(Base):
-    """One event for the outside, written with its move: thin JSON of ids, states and codes. `delivered_at` when it left."""
+    """One event for the outside, written with its place in the ledger: thin JSON of ids, states and codes. `delivered_at` when it left."""
 
     __tablename__ = "outbox"
     idx: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -215,4 +252,4 @@ class OutboxRow(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-APPEND_ONLY = ("stage_record", "approval", "event", "clock_event")
+APPEND_ONLY = ("stage_record", "approval", "event", "clock_event", "tree_node", "tree_head")

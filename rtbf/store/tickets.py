@@ -1,4 +1,4 @@
-"""Tickets: where each stands, and its moves. A move, its ledger event and its outbox row are one transaction."""
+"""Tickets: where each stands, and its moves. A move and its event are one transaction."""
 
 from __future__ import annotations
 
@@ -73,15 +73,14 @@ def move_ticket(
     facts: Facts,
     outcome: str | None = None,
     actor_id: str,
-    log: str,
     data: dict[str, Any],
     now: datetime,
 ) -> None:
-    """Move a ticket, with its ledger event and outbox row, in the caller's transaction; raises what `lawful_move` raises."""
+    """Move a ticket, with its event, in the caller's transaction; raises what `lawful_move` raises."""
     move = lawful_move(row.state, target, facts, outcome)
     source = row.state
     row.state, row.outcome = target, outcome
     row.closed_at = now if target == CLOSED else None
     session.flush()
     event_data = {"from": source, "to": target, **({"outcome": outcome} if outcome else {}), **data}
-    append_event(session, log=log, ticket_id=row.id, event_type=move.event, actor_id=actor_id, data=event_data, now=now)
+    append_event(session, ticket_id=row.id, event_type=move.event, actor_id=actor_id, data=event_data, now=now)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from rtbf.evidence.ledger import verify_chain
 from rtbf.pipeline.facts import facts_of, next_change_at
 from rtbf.plan.decisions import Decisions
 from rtbf.store.events import ticket_leaves
 from rtbf.store.records import record_with_digest
-from rtbf.store.tables import EventRow, OutboxRow
+from rtbf.store.tables import EventRow, OutboxRow, PendingEventRow
 from rtbf.ticket.lifecycle import ERROR, reason_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ LETTER_OF = {
 
 
 def require_gapless_ledger(session: Session) -> None:
-    """Every event has its row in the outbox and the reverse, no index is missing, and every ticket's chain verifies."""
+    """Every event has its place and its row in the outbox and the reverse, no index is missing, and every ticket's chain verifies.
+
+    To be asked after sequencing: what was committed and has no place by then is lost.
+    """
+    assert session.scalar(select(func.count()).select_from(PendingEventRow)) == 0
     rows = session.scalars(select(EventRow).order_by(EventRow.idx)).all()
     events = [(row.idx, row.ticket_id, json.loads(row.leaf)["type"]) for row in rows]
     outbox = [(row.idx, row.ticket_id, row.event_type) for row in session.scalars(select(OutboxRow).order_by(OutboxRow.idx))]

@@ -22,6 +22,7 @@ from rtbf.pipeline.decisions import decide
 from rtbf.pipeline.footprints import finish_footprint, reopen_locating
 from rtbf.pipeline.holds import lift_hold, place_hold
 from rtbf.pipeline.identity import answer_identity, ask_identity, record_identity
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.moves import wake_tickets
 from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.plans import finish_plan, reopen_planning, start_unlearning
@@ -322,6 +323,7 @@ class RandomLife(RuleBasedStateMachine):
         """Ask all laws of the store as it is."""
         if not hasattr(self, "installation"):
             return
+        sequence_events(self.installation)
         with self.installation.transaction() as session:
             require_gapless_ledger(session)
             for desk in self.tickets:

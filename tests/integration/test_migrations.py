@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from rtbf.errors import BadInput
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.store.engine import head_revision, key_store_of, open_engine, schema_revision, sqlite_url, upgrade_schema
+from rtbf.store.events import append_event
 from rtbf.store.identifiers import open_identifiers
-from rtbf.store.tables import APPEND_ONLY, Base, UTCDateTime
+from rtbf.store.tables import APPEND_ONLY, Base, EventRow, TreeNodeRow, UTCDateTime
 from rtbf.store.ticket_keys import ticket_key
+from rtbf.store.tree import tree_root
 from rtbf.store.vault_tables import KEY_SCHEMA
 from rtbf.ticket_view import view_ticket
+from tests.plain_tree import plain_root
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -117,13 +122,20 @@ def triggers_of(engine: Engine) -> list[str]:
         return sorted(name for (name,) in connection.exec_driver_sql(query) if "append" in name or "_no_" in name)
 
 
+def rows_of_nodes(size: int) -> int:
+    """Return how many complete subtrees of two leaves or more a tree of that size has: of 2, of 4, of 8 leaves, and so on."""
+    return sum(size >> level for level in range(1, 40))
+
+
 def guarded_tables(engine: Engine) -> set[str]:
     return {name.rsplit("_append_only", 1)[0].rsplit("_no_", 1)[0] for name in triggers_of(engine)}
 
 
 def test_rows_in_every_table_go_down_to_the_first_release_and_up_again(either: Installation, ready_ticket: str) -> None:
+    sequence_events(either)
     fill_every_table(either, ready_ticket)
     schema, filled = schema_of(either.engine), counts(either.engine)
+    sequence_events(either)  # the older release knows no event that waits
     kept = {name: rows_of(either.engine, name, NEW_COLUMNS.get(name, ())) for name in FIRST_TABLES}
     checks = rows_of(either.engine, "identity_check")
 
@@ -135,9 +147,10 @@ def test_rows_in_every_table_go_down_to_the_first_release_and_up_again(either: I
     assert below == {*FIRST_TABLES, "alembic_version"}
     assert guarded == {"stage_record", "approval", "event", "identity_check"}
     assert schema_of(either.engine) == schema
-    assert guarded_tables(either.engine) == set(APPEND_ONLY)
+    assert guarded_tables(either.engine) == {*APPEND_ONLY, "pending_event"}
     assert {name: rows_of(either.engine, name, NEW_COLUMNS.get(name, ())) for name in FIRST_TABLES} == kept
-    assert counts(either.engine) == {name: count if name in FIRST_TABLES else 0 for name, count in filled.items()}
+    risen = {**filled, "event": filled["event"] + 1, "tree_node": rows_of_nodes(filled["event"] + 1)}
+    assert counts(either.engine) == {name: count if name in (*FIRST_TABLES, "tree_node") else 0 for name, count in risen.items()}
     assert rows_of(either.engine, "identity_check") == checks
     with either.transaction() as session:
         (person,) = open_identifiers(session, either.kek, ready_ticket)
@@ -145,7 +158,9 @@ def test_rows_in_every_table_go_down_to_the_first_release_and_up_again(either: I
 
 
 def test_everything_goes_down_to_nothing_and_comes_back_the_same(either: Installation, ready_ticket: str) -> None:
+    sequence_events(either)
     fill_every_table(either, ready_ticket)
+    sequence_events(either)
     schema = schema_of(either.engine)
 
     command.downgrade(config_of(either.engine), "base")
@@ -164,6 +179,7 @@ def test_a_check_that_was_not_passed_never_becomes_one_by_going_down_and_up(eith
             table = next(table for table in Base.metadata.sorted_tables if table.name == "identity_check")
             values = {column.name: value_of(column, ready_ticket, actor_id) for column in table.columns}
             connection.execute(table.insert().values({**values, "id": f"idc_{result}", "result": result}))
+    sequence_events(either)
 
     command.downgrade(config_of(either.engine), FIRST)
     upgrade_schema(either.engine, None, NOW)
@@ -174,6 +190,8 @@ def test_a_check_that_was_not_passed_never_becomes_one_by_going_down_and_up(eith
 def test_going_down_is_refused_with_keys_that_the_first_release_could_not_open(either: Installation, ready_ticket: str) -> None:
     with either.engine.begin() as connection:
         connection.execute(text(f"UPDATE {KEY_SCHEMA}.ticket_key SET epoch = 2"))  # noqa: S608 - a constant
+    sequence_events(either)
+    command.downgrade(config_of(either.engine), "0002")
     schema = schema_of(either.engine)
 
     with pytest.raises(BadInput, match="later epoch"):
@@ -237,6 +255,57 @@ def test_the_first_releases_rows_rise_whole_and_its_keys_open(first_release: Eng
         assert ticket_key(session, either.kek, "tkt_1") == key
 
 
+def test_the_tree_over_the_events_of_an_older_release_is_the_one_that_a_reference_makes(either: Installation) -> None:
+    command.downgrade(config_of(either.engine), "0002")
+    leaves = [b'{"idx":%d,"log":"rtbf/test"}' % number for number in range(11)]
+    with either.engine.begin() as connection:
+        for number, leaf in enumerate(leaves):
+            values = {"idx": number, "leaf": leaf, "hash": sha256(b"\x00" + leaf).hexdigest()}
+            connection.execute(text("INSERT INTO event VALUES (:idx, NULL, NULL, :leaf, :hash)"), values)
+
+    upgrade_schema(either.engine, None, NOW)
+
+    with either.transaction() as session:
+        append_event(session, ticket_id=None, event_type="model.added", actor_id="act_1", data={}, now=NOW)
+    sequence_events(either)
+    with either.transaction() as session:
+        leaves.append(session.scalars(sqlalchemy.select(EventRow.leaf).where(EventRow.idx == 11)).one())
+        assert [tree_root(session, size) for size in range(13)] == [plain_root(leaves[:size]) for size in range(13)]
+        assert session.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(TreeNodeRow)) == 6 + 3 + 1
+
+
+def test_an_older_ledger_with_a_gap_does_not_rise(either: Installation) -> None:
+    command.downgrade(config_of(either.engine), "0002")
+    with either.engine.begin() as connection:
+        for number in (0, 2):
+            connection.execute(text("INSERT INTO event VALUES (:idx, NULL, NULL, :leaf, 'aa')"), {"idx": number, "leaf": b"{}"})
+
+    with pytest.raises(BadInput, match=r"2 event.s. of which the last is number 2"):
+        upgrade_schema(either.engine, None, NOW)
+
+
+def test_going_down_is_refused_while_events_wait_for_their_places(either: Installation, ready_ticket: str) -> None:
+    schema = schema_of(either.engine)
+
+    with pytest.raises(BadInput, match="have no place in the ledger yet"):
+        command.downgrade(config_of(either.engine), "0002")
+
+    assert schema_of(either.engine) == schema
+    assert sequence_events(either) > 0
+
+
+def test_what_waits_for_its_place_can_be_taken_but_not_changed(either: Installation, ready_ticket: str) -> None:
+    statements = ["UPDATE pending_event SET actor_id = actor_id"]
+    if either.engine.dialect.name == "postgresql":
+        statements.append("TRUNCATE pending_event")
+
+    for statement in statements:
+        with pytest.raises(DBAPIError, match="pending_event is append-only"), either.engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+
+    assert sequence_events(either) > 0
+
+
 def test_a_forgotten_value_makes_no_check_a_passed_one(either: Installation, ready_ticket: str) -> None:
     with either.engine.begin() as connection:
         actor_id = connection.scalar(text("SELECT id FROM actor LIMIT 1"))
@@ -295,7 +364,8 @@ def test_the_migrated_schema_is_the_one_that_the_code_uses(either: Installation)
 @pytest.mark.parametrize("table", APPEND_ONLY)
 def test_what_is_append_only_can_be_neither_changed_nor_deleted(either: Installation, ready_ticket: str, table: str) -> None:
     fill_every_table(either, ready_ticket)
-    statements = [f"UPDATE {table} SET ticket_id = 'tkt_other'", f"DELETE FROM {table}"]  # noqa: S608 - the tables' own names
+    column = next(each for each in Base.metadata.sorted_tables if each.name == table).columns.keys()[0]
+    statements = [f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"]  # noqa: S608 - the tables' own names
     if either.engine.dialect.name == "postgresql":
         statements.append(f"TRUNCATE {table} CASCADE")
 
@@ -306,5 +376,5 @@ def test_what_is_append_only_can_be_neither_changed_nor_deleted(either: Installa
         refusals.append(str(refused.value.orig))
 
     assert all(f"{table} is append-only" in refusal for refusal in refusals)
-    assert set(APPEND_ONLY) == {"stage_record", "approval", "event", "clock_event"}
+    assert set(APPEND_ONLY) == {"stage_record", "approval", "event", "clock_event", "tree_node", "tree_head"}
     assert view_ticket(either, ready_ticket).state == "locating"

@@ -22,6 +22,7 @@ from rtbf.pipeline.decisions import decide
 from rtbf.pipeline.footprints import finish_footprint, footprint_revision, reopen_locating
 from rtbf.pipeline.holds import lift_hold, place_hold
 from rtbf.pipeline.identity import record_identity
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.plan.rulings import read_ruling
 from rtbf.store.leases import claim_lease, renew_lease
 from rtbf.store.tables import ActorRow, EventRow, OutboxRow, TicketRow
@@ -114,6 +115,7 @@ def house(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
 def test_eight_writers_lose_and_double_nothing_in_two_thousand_moves(house: Installation) -> None:
     tickets = [open_desk(house).locate().ticket_id for _ in range(TICKETS)]
     strangers = [open_desk(house, regime="us-ca-ccpa").ticket_id for _ in range(2)]
+    sequence_events(house)
     with house.transaction() as session:
         before = len(session.scalars(select(EventRow.idx)).all())
         versions = {ticket_id: session.get_one(TicketRow, ticket_id).version for ticket_id in tickets}
@@ -123,6 +125,7 @@ def test_eight_writers_lose_and_double_nothing_in_two_thousand_moves(house: Inst
 
     done = [name for writer in writers for name in writer.done]
     refused = sum((writer.refused for writer in writers), Counter[str]())
+    sequence_events(house)
     with house.transaction() as session:
         events = session.scalars(select(EventRow).order_by(EventRow.idx)).all()
         outbox = session.scalars(select(OutboxRow).order_by(OutboxRow.idx)).all()

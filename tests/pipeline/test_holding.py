@@ -12,6 +12,7 @@ from sqlalchemy import select
 from rtbf.errors import IllegalMove, UnknownName
 from rtbf.pipeline.closing import close_ticket
 from rtbf.pipeline.holds import lift_hold, place_hold
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.moves import wake_tickets
 from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.plans import start_unlearning
@@ -40,6 +41,7 @@ def start(desk: Desk) -> None:
 
 
 def events(installation: Installation, kind: bytes) -> int:
+    sequence_events(installation)
     with installation.transaction() as session:
         return sum(kind in leaf for leaf in session.scalars(select(EventRow.leaf)))
 

@@ -1,4 +1,4 @@
-"""Each step is one transaction of move, record, event and outbox row; a refused or failed one leaves nothing behind."""
+"""Each step is one transaction of move, record and event; a refused or failed one leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from rtbf.errors import IllegalMove, LedgerBroken, RecordBroken, TicketChanged, UnknownName
 from rtbf.evidence.ledger import verify_chain
 from rtbf.pipeline.closing import close_ticket
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.moves import next_stage, wake_tickets
 from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.plans import finish_plan, reopen_planning, start_unlearning
@@ -60,6 +61,7 @@ def test_a_ticket_for_an_unknown_model_is_refused_with_the_nearest_and_nothing_i
     with pytest.raises(UnknownName, match="nearest: assistant"):
         open_desk(installation, models=["asistant"])
 
+    sequence_events(installation)
     with installation.transaction() as session:
         assert session.scalar(select(func.count()).select_from(EventRow)) == 1
 
@@ -91,6 +93,7 @@ def test_two_tickets_keep_two_chains_in_one_gapless_ledger_and_each_event_leaves
     desk, other = open_desk(installation), open_desk(installation)
     desk.locate()
 
+    sequence_events(installation)
     with installation.transaction() as session:
         indices = list(session.scalars(select(EventRow.idx).order_by(EventRow.idx)))
         outbox = {(row.idx, row.ticket_id, row.event_type) for row in session.scalars(select(OutboxRow))}
@@ -103,6 +106,7 @@ def test_two_tickets_keep_two_chains_in_one_gapless_ledger_and_each_event_leaves
 def test_what_leaves_by_the_outbox_is_ids_phases_and_codes(installation: Installation) -> None:
     open_desk(installation).judged()
 
+    sequence_events(installation)
     with installation.transaction() as session:
         bodies = [json.loads(body) for body in session.scalars(select(OutboxRow.body))]
 
@@ -239,6 +243,7 @@ def test_a_record_changed_behind_our_back_is_not_read(installation: Installation
 
 def test_an_event_changed_behind_our_back_breaks_the_chain(installation: Installation) -> None:
     desk = open_desk(installation).locate()
+    sequence_events(installation)
     with installation.transaction() as session:
         lift_guard(session, "event")
         row = session.scalars(select(EventRow).where(EventRow.ticket_id == desk.ticket_id).order_by(EventRow.idx)).first()

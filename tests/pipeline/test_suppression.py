@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from rtbf.errors import BadInput, FourEyes, SuppressionKeyUnavailable, UnknownName
 from rtbf.pipeline.closing import close_ticket, reopen_ticket
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.shredding import shred_ticket
 from rtbf.pipeline.suppression import ORIGIN, lift_entries, load_list, retire_generations, rotate_suppression_key
 from rtbf.store.law_tables import SealedTextRow
@@ -100,6 +101,7 @@ def test_a_ticket_that_was_fulfilled_once_and_is_withdrawn_when_opened_again_kee
 def test_the_origin_lies_sealed_and_nowhere_else(installation: Installation) -> None:
     ticket_id = closing.submitted(installation)
 
+    sequence_events(installation)
     origins = {row.origin for row in rows(installation)}
     with installation.transaction() as session:
         purposes = list(session.scalars(select(SealedTextRow.purpose).where(SealedTextRow.ticket_id == ticket_id)))
@@ -226,6 +228,7 @@ def test_events_about_the_list_hold_counts_and_codes_only(installation: Installa
     lift_entries(installation, [entry_id], "review", "olga")
     lift_entries(installation, [entry_id], "review", "otto")
 
+    sequence_events(installation)
     with installation.transaction() as session:
         leaves = [leaf for leaf in session.scalars(select(EventRow.leaf)) if b"suppression." in leaf]
 

@@ -13,6 +13,7 @@ from rtbf.errors import MailUnreachable, VaultBroken
 from rtbf.pipeline import upkeep
 from rtbf.pipeline.identity import ask_identity
 from rtbf.pipeline.intake import submit_once
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.upkeep import STEPS, run_upkeep
 from rtbf.store.leases import claim_lease
 from rtbf.store.tables import EventRow, IdentityCheckRow, OutboxRow
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def events(installation: Installation) -> list[str]:
+    sequence_events(installation)
     with installation.transaction() as session:
         return [json.loads(leaf)["type"] for leaf in session.scalars(select(EventRow.leaf).order_by(EventRow.idx))]
 
@@ -81,6 +83,7 @@ def test_a_code_that_nobody_can_answer_any_more_is_forgotten(installation: Insta
 def test_answers_and_delivered_events_are_forgotten_when_their_time_is_over(installation: Installation, clock: Any) -> None:
     submission = read_submission({"subject": closing.SUBJECT}, clock())
     submit_once(installation, submission, "jira", "key-1")
+    sequence_events(installation)
     with installation.transaction() as session:
         for row in session.scalars(select(OutboxRow)):
             row.delivered_at = clock()
@@ -94,6 +97,7 @@ def test_answers_and_delivered_events_are_forgotten_when_their_time_is_over(inst
     assert on_the_day.counts["answers"] == 2
     assert "outbox" not in on_the_day.counts
     assert after.counts["outbox"] == 1
+    sequence_events(installation)
     with installation.transaction() as session:
         # What was never delivered stays, however old.
         assert {row.event_type for row in session.scalars(select(OutboxRow))} >= {"ticket.received"}

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from rtbf.errors import IllegalMove
 from rtbf.pipeline.closing import close_ticket
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.plans import reopen_planning, start_unlearning
 from rtbf.pipeline.work import finish_unlearning, finish_verification
@@ -31,6 +32,7 @@ def weights(installation: Installation) -> list[tuple[int, str]]:
 
 
 def stored(installation: Installation) -> tuple[Any, Any]:
+    sequence_events(installation)
     with installation.transaction() as session:
         return tuple(session.scalar(select(func.count()).select_from(table)) for table in (EventRow, StageRecordRow))  # type: ignore[return-value]
 

@@ -24,6 +24,7 @@ from rtbf.errors import DatabaseUnreachable, DiskFull, HomeExists, HomeMissing, 
 from rtbf.home import existing_home
 from rtbf.installation import create_installation, open_installation
 from rtbf.pipeline.intake import submit_ticket
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.store.engine import head_revision, open_engine, schema_revision, sqlite_url, upgrade_schema
 from rtbf.store.identifiers import open_identifiers
 from rtbf.store.tables import EventRow
@@ -172,6 +173,7 @@ def test_a_home_whose_database_is_gone_is_behind_not_silently_new(installation: 
 
 def test_an_upgrade_backs_up_first_and_the_backup_is_whole_and_private(installation: Installation, home_path: Path, clock: Clock) -> None:
     ticket_id = submit(installation)
+    sequence_events(installation)
     database = home_path / "rtbf.db"
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
@@ -242,6 +244,7 @@ def test_a_full_disk_undoes_the_transaction_and_is_an_outage(installation: Insta
 
 
 def all_leaves(installation: Installation) -> list[bytes]:
+    sequence_events(installation)
     with installation.transaction() as session:
         return list(session.scalars(select(EventRow.leaf)))
 

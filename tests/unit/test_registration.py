@@ -13,6 +13,7 @@ from sqlalchemy import select
 from rtbf.corpora.reading import read_records
 from rtbf.errors import BadInput, CorpusUnreadable, ModelFolderRefused, UnknownName
 from rtbf.lm.digest import digest_of_files, list_files
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.registration import AddedCorpus, AddedModel, add_corpus, add_model, require_name
 from rtbf.store import registry
 from rtbf.store.tables import EventRow
@@ -47,6 +48,7 @@ def register(installation: Installation, path: Path, name: str = "chat", *traine
 
 
 def events(installation: Installation) -> list[tuple[str, dict[str, object]]]:
+    sequence_events(installation)
     with installation.transaction() as session:
         leaves = [json.loads(leaf) for leaf in session.scalars(select(EventRow.leaf).order_by(EventRow.idx))]
     return [(leaf["type"], leaf["data"]) for leaf in leaves]

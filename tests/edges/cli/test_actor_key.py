@@ -15,6 +15,7 @@ from rtbf.config import Settings
 from rtbf.errors import BadInput, SignatureRefused, UnknownName
 from rtbf.evidence.actor_key import load_actor_key
 from rtbf.evidence.keys import key_id
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.store.actors import actor_id_for, actor_keys
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ def test_a_key_is_made_registered_and_trusted(installation: Installation, out: P
     made = json.loads(run(context, "actor", "paula", "--out", str(out)).stdout)
 
     private = load_actor_key(out, PASSPHRASE)
-    trust = json.loads(installation.home.trust.read_text(encoding="utf-8"))
+    trust = installation.trust
     with installation.transaction() as session:
         (row,) = actor_keys(session, actor_id_for(session, "paula", installation.clock()))
     assert made["key"] == key_id(private.public_key()) == row.key_id
-    assert [(entry["id"], entry["role"]) for entry in trust["keys"]][1:] == [(made["key"], "approver")]
+    assert [(entry.id, entry.role) for entry in trust.keys][-1] == (made["key"], "approver")
 
 
 def test_the_passphrase_is_never_echoed_and_nothing_private_lies_in_the_home(installation: Installation, out: Path) -> None:
@@ -119,7 +120,7 @@ def test_a_revoked_key_makes_room_for_another_and_stays_in_the_trust_file(instal
     second = json.loads(run(context, "actor", "paula", "--out", str(tmp_path / "second.pem")).stdout)["key"]
 
     trust = json.loads(run(context, "list").stdout)
-    assert [(entry["id"], entry["revoked_at"] is None) for entry in trust["keys"]][1:] == [(first, False), (second, True)]
+    assert [(entry["id"], entry["revoked_at"] is None) for entry in trust["keys"]][-2:] == [(first, False), (second, True)]
 
 
 def test_somebody_else_s_key_cannot_be_revoked_in_passing(installation: Installation, out: Path) -> None:
@@ -129,7 +130,7 @@ def test_somebody_else_s_key_cannot_be_revoked_in_passing(installation: Installa
     with pytest.raises(UnknownName):
         run(context, "actor", "quinn", "--revoke", made)
 
-    assert json.loads(run(context, "list").stdout)["keys"][1]["revoked_at"] is None
+    assert json.loads(run(context, "list").stdout)["keys"][-1]["revoked_at"] is None
 
 
 @pytest.mark.parametrize("arguments", [(), ("--out", "x.pem", "--revoke", "sha256:00")])
@@ -145,6 +146,7 @@ def test_both_acts_are_events_without_a_name(installation: Installation, out: Pa
     made = json.loads(run(context, "actor", "paula", "--out", str(out)).stdout)["key"]
     run(context, "actor", "paula", "--revoke", made)
 
+    sequence_events(installation)
     with installation.engine.connect() as connection:
         leaves = [json.loads(row[0]) for row in connection.exec_driver_sql("SELECT leaf FROM event ORDER BY idx")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +15,11 @@ from rtbf.cli.errors import FAULT, run_guarded
 from rtbf.cli.suppress import suppress
 from rtbf.config import Settings
 from rtbf.errors import BadInput, FourEyes, RTBFError, SuppressedRecords, SuppressionKeyUnavailable, SuppressionListUnavailable
-from rtbf.evidence.keys import with_revocation
+from rtbf.evidence.first_keys import trust_in
+from rtbf.evidence.key_ring import require_ed25519
+from rtbf.evidence.trust_change import with_revocation
+from rtbf.evidence.trust_file import sign_trust
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.restriction import training_restriction
 from rtbf.registration import add_corpus
 from rtbf.store.tables import EventRow
@@ -112,6 +116,7 @@ def test_annotated_lines_tell_verdict_place_and_kinds_and_no_content(home: Path)
 def test_a_check_leaves_counts_in_the_ledger_and_nothing_else(home: Path, installation: Installation) -> None:
     ran = run(home, "check", given=LINES, is_json=True)
 
+    sequence_events(installation)
     with installation.transaction() as session:
         leaves = [json.loads(leaf) for leaf in session.scalars(select(EventRow.leaf)) if b"suppression.checked" in leaf]
     counts = {"lines": 5, "allow": 1, "quarantine": 2, "drop": 2, "kinds": {"email": 2, "name": 1}, "unread": {"invalid_json": 1}}
@@ -170,7 +175,8 @@ def test_an_export_filters_without_any_home(home: Path, installation: Installati
 def test_an_export_that_is_not_believed_passes_nothing(home: Path, installation: Installation, tmp_path: Path, damage: str) -> None:
     exported, trust = tmp_path / "list.json", tmp_path / "trust.json"
     run(home, "export", "--out", exported)
-    body, trusted = json.loads(exported.read_bytes()), json.loads(installation.home.trust.read_bytes())
+    body, trusted = json.loads(exported.read_bytes()), trust_in(installation.home.trust)
+    signer = body["signatures"][0]["keyid"]
     if damage == "changed":
         middle = len(body["payload"]) // 2
         body["payload"] = body["payload"][:middle] + ("A" if body["payload"][middle] != "A" else "B") + body["payload"][middle + 1 :]
@@ -179,11 +185,12 @@ def test_an_export_that_is_not_believed_passes_nothing(home: Path, installation:
     elif damage == "no list":
         body["payloadType"] = "application/vnd.in-toto+json"
     elif damage == "revoked":
-        trusted = with_revocation(trusted, trusted["keys"][0]["id"], installation.clock())
+        trusted = with_revocation(trusted, signer, installation.clock())
     elif damage == "approver":
-        trusted["keys"][0]["role"] = "approver"
+        trusted = replace(trusted, keys=tuple(replace(entry, role="approver") if entry.id == signer else entry for entry in trusted.keys))
     exported.write_text("{" if damage == "no json" else json.dumps(body))
-    trust.write_text(json.dumps(trusted))
+    slot = installation.keys.root_slot
+    trust.write_bytes(sign_trust(trusted, require_ed25519(installation.keys.opened(slot, slot.path), slot.path)))
 
     ran = run(
         tmp_path / "nowhere", "check", "--list", exported, "--key", installation.home.suppression_keys, "--trust", trust, given=ALLOWED

@@ -126,7 +126,7 @@ def test_an_answered_ticket_comes_after_those_that_are_due_and_has_no_days_left(
             code=None, body=None, state="written", actor_id=actor_id, created_at=now, sent_at=now,
         )  # fmt: skip
         add_notice(session, letter)
-        stop_clock(session, desk, over.ticket_id, "ntc_1", actor_id, now)
+        stop_clock(session, over.ticket_id, "ntc_1", actor_id, now)
 
     lines = read_docket(desk)
 
