@@ -1,8 +1,11 @@
 """Where everything of one installation lies: one folder, mode 0700, that can be moved as a whole.
 
     rtbf.db        tickets, records, ledger (embedded default)
-    keys/          vault.json and its passphrase, report.key, suppression.json, index.key, ticket-keys.db (embedded default)
-    trust.json     what auditors need to check our reports
+    keys/          vault.json, suppression.json, index.key, ticket-keys.db (embedded default);
+                   report.key, log.key, pdf.key and pdf.pem, root.key and pdf-ca.key until they are moved away;
+                   the passphrase files of vault, signing, log and root, unless they are named elsewhere
+    trust.json     what auditors need to check our reports; trust-next.json waits for the root's signature
+    log/           the log signer's state, and the signed tree heads, unless they are named elsewhere
     models/        models trained here, and unlearned ones
     artefacts/     adapters, training checkpoints and sealed score logs, by ticket
     corpora/       corpora made here (the demo's); others stay where their owner keeps them
@@ -24,7 +27,7 @@ from rtbf.files import make_private_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FOLDERS = ("keys", "models", "artefacts", "corpora", "index", "reports", "outbox")
+_FOLDERS = ("keys", "log", "models", "artefacts", "corpora", "index", "reports", "outbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,69 @@ class Home:
         return self.path / "keys" / "report.key"
 
     @property
+    def log_key(self) -> Path:
+        """Return the file of the key that signs tree heads."""
+        return self.path / "keys" / "log.key"
+
+    @property
+    def pdf_key(self) -> Path:
+        """Return the file of the key that signs printed reports."""
+        return self.path / "keys" / "pdf.key"
+
+    @property
+    def pdf_certificates(self) -> Path:
+        """Return the file of the PDF key's certificate, followed by its issuer's."""
+        return self.path / "keys" / "pdf.pem"
+
+    @property
+    def root_key(self) -> Path:
+        """Return where the key that signs the trust file lies until it is moved away."""
+        return self.path / "keys" / "root.key"
+
+    @property
+    def pdf_ca_key(self) -> Path:
+        """Return where the key that issues PDF certificates lies until it is moved away."""
+        return self.path / "keys" / "pdf-ca.key"
+
+    @property
+    def signing_passphrase(self) -> Path:
+        """Return the passphrase of report and PDF key, unless the installation names one elsewhere."""
+        return self.path / "keys" / "signing.passphrase"
+
+    @property
+    def log_passphrase(self) -> Path:
+        """Return the passphrase of the log key, unless the installation names one elsewhere."""
+        return self.path / "keys" / "log.passphrase"
+
+    @property
+    def root_passphrase(self) -> Path:
+        """Return the passphrase of root and PDF issuer, unless the installation names one elsewhere."""
+        return self.path / "keys" / "root.passphrase"
+
+    @property
     def trust(self) -> Path:
         """Return the file that auditors check reports with."""
         return self.path / "trust.json"
+
+    @property
+    def trust_draft(self) -> Path:
+        """Return where a changed trust file waits for its root's signature."""
+        return self.path / "trust-next.json"
+
+    @property
+    def log(self) -> Path:
+        """Return the folder of the log signer."""
+        return self.path / "log"
+
+    @property
+    def log_state(self) -> Path:
+        """Return the file of what the log signer signed last, unless the installation names one elsewhere."""
+        return self.log / "state.json"
+
+    @property
+    def heads(self) -> Path:
+        """Return the folder that signed tree heads are exported to, unless the installation names one elsewhere."""
+        return self.log / "heads"
 
     @property
     def models(self) -> Path:

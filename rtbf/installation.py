@@ -6,7 +6,6 @@ Opening checks the schema; it never changes it.
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from rtbf.clock import Clock, utc_now
-from rtbf.errors import DatabaseUnreachable, TicketChanged
-from rtbf.evidence.keys import create_signing_key, key_id, load_signing_key, trust_file
-from rtbf.files import disk_errors_named, replace_file
+from rtbf.errors import DatabaseUnreachable, RecordBroken, SchemaBehind, TicketChanged
+from rtbf.evidence.first_keys import KeyMaking, create_keys, log_name, trust_in, upgrade_keys
+from rtbf.evidence.key_ring import KeyPassphrases, KeyRing
+from rtbf.files import disk_errors_named
 from rtbf.home import Home, existing_home, new_home
 from rtbf.notice.sender import OutboxSender, Sender
 from rtbf.policy import Policy
@@ -27,13 +27,16 @@ from rtbf.vault.tokens import create_index_key, create_suppression_keys, load_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from sqlalchemy import Engine
 
+    from rtbf.evidence.trust_file import Trust
+    from rtbf.vault.argon2 import Argon2Cost
     from rtbf.vault.kek import KeyWrapper
-    from rtbf.vault.kek_file import Argon2Cost
     from rtbf.vault.tokens import IndexKey, SuppressionKeys
 
 
@@ -42,19 +45,41 @@ _OVERTAKEN = frozenset({"40001", "40P01"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Installation:
-    """What every command works on. `log` names this installation's ledger inside each event.
+class EvidencePlaces:
+    """What of the evidence lies, or is asked for, outside of the home; None means inside, or not at all.
 
-    The vault's passphrase is stretched when a ticket is opened or sealed, not before: most commands open none.
+    `tsa_roots` are the time-stamp authority's root certificates, DER.
+    """
+
+    signing_passphrase: Path | None = None
+    log_passphrase: Path | None = None
+    root_passphrase: Path | None = None
+    log_state: Path | None = None
+    log_exports: Path | None = None
+    tsa_url: str | None = None
+    tsa_timeout_s: int = 20
+    tsa_roots: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Installation:
+    """What every command works on.
+
+    No passphrase is stretched before its key is used, and then once: most commands use none.
     """
 
     home: Home
     engine: Engine
     kek: KeyWrapper
-    signing_key: Ed25519PrivateKey
+    keys: KeyRing
     clock: Clock
     policy: Policy
     sender: Sender
+    log_state: Path
+    log_exports: Path
+    tsa_url: str | None
+    tsa_timeout_s: int
+    tsa_roots: tuple[bytes, ...]
 
     @property
     def index_key(self) -> IndexKey:
@@ -67,9 +92,45 @@ class Installation:
         return load_suppression_keys(self.home.suppression_keys)
 
     @property
+    def trust(self) -> Trust:
+        """Return the trust file in force; raises RecordBroken. A change that waits for the root is not in it."""
+        return trust_in(self.home.trust)
+
+    @property
+    def trust_bytes(self) -> bytes:
+        """Return the trust file's bytes as auditors get them, after reading them; raises RecordBroken."""
+        trust_in(self.home.trust)
+        return self.home.trust.read_bytes()
+
+    @property
     def log(self) -> str:
-        """Return the ledger's name: it follows the report key made at `rtbf init`."""
-        return "rtbf/" + key_id(self.signing_key.public_key()).removeprefix("sha256:")[:16]
+        """Return the origin of the ledger in use, which is in each of its events and heads; raises RecordBroken."""
+        return log_name(self.trust)
+
+    @property
+    def signing_key(self) -> Ed25519PrivateKey:
+        """Return the key that signs reports; raises SignatureRefused, VaultLocked or VaultBroken."""
+        return self.keys.report_key(self.trust)
+
+    @property
+    def log_key(self) -> Ed25519PrivateKey:
+        """Return the key that signs tree heads; raises SignatureRefused, VaultLocked or VaultBroken."""
+        return self.keys.log_key(self.trust)
+
+    @property
+    def pdf_key(self) -> EllipticCurvePrivateKey:
+        """Return the key that signs printed reports; raises VaultLocked or VaultBroken."""
+        return self.keys.pdf_key()
+
+    @property
+    def pdf_certificate(self) -> bytes:
+        """Return the certificate of the key that signs printed reports, DER; raises VaultBroken."""
+        return self.keys.pdf_certificates()[0]
+
+    @property
+    def pdf_ca(self) -> bytes:
+        """Return the certificate of the issuer of `pdf_certificate`, DER; raises VaultBroken."""
+        return self.keys.pdf_certificates()[1]
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -104,12 +165,14 @@ def create_installation(
     *,
     policy: Policy | None = None,
     passphrase: Path | None = None,
+    places: EvidencePlaces | None = None,
     vault_cost: Argon2Cost | None = None,
 ) -> Installation:
     """Make a home with keys, trust file and database at `path`; raises HomeExists. A failure leaves nothing behind.
 
-    `passphrase` is the file that locks the vault; without one a random passphrase is written beside the vault, which
-    protects a stolen key file but not a stolen home. `vault_cost` None means the recommended one (RFC 9106 section 4).
+    `passphrase` is the file that locks the vault, `places` may name those of the other keys; without one a random
+    passphrase is written beside the keys, which protects a stolen key file but not a stolen home. `vault_cost` is what
+    one guess at any of them costs; None means the recommended one (RFC 9106 section 4).
     """
     home = new_home(path)
     try:
@@ -118,16 +181,14 @@ def create_installation(
         create_kek_file(home.vault, read_passphrase(passphrase or home.vault_passphrase), clock(), vault_cost)
         create_suppression_keys(home.suppression_keys, clock())
         create_index_key(home.index_key)
-        create_signing_key(home.report_key)
-        key = load_signing_key(home.report_key)
-        replace_file(home.trust, json.dumps(trust_file(key.public_key(), clock()), indent=2).encode() + b"\n")
+        create_keys(home, _making(home, policy, places, vault_cost), clock())
         engine = open_engine(database_url or sqlite_url(home.database))
         upgrade_schema(engine, None, clock())
         engine.dispose()
     except BaseException:
         _remove(home.path)
         raise
-    return open_installation(path, database_url, clock, policy=policy, passphrase=passphrase)
+    return open_installation(path, database_url, clock, policy=policy, passphrase=passphrase, places=places)
 
 
 def open_installation(
@@ -137,25 +198,73 @@ def open_installation(
     *,
     policy: Policy | None = None,
     passphrase: Path | None = None,
+    places: EvidencePlaces | None = None,
     sender: Sender | None = None,
 ) -> Installation:
     """Open the home at `path`; raises HomeMissing, SchemaBehind, SchemaTooNew or DatabaseUnreachable.
 
     Without a `sender`, letters are written into the home's outbox folder.
     """
-    home = existing_home(path)
+    home, places = existing_home(path), places or EvidencePlaces()
     engine = open_engine(database_url or sqlite_url(home.database))
     require_current_schema(engine)
+    _require_signed_trust(home)
     policy = policy or Policy()
     return Installation(
         home=home,
         engine=engine,
         kek=PassphraseFile(home.vault, passphrase or home.vault_passphrase),
-        signing_key=load_signing_key(home.report_key),
+        keys=KeyRing(home, _passphrases(home, places)),
         clock=clock,
         policy=policy,
         sender=sender or OutboxSender(folder=home.outbox, from_address=policy.letters_from, from_name=policy.controller_name or "rtbf"),
+        log_state=places.log_state or home.log_state,
+        log_exports=places.log_exports or home.heads,
+        tsa_url=places.tsa_url,
+        tsa_timeout_s=places.tsa_timeout_s,
+        tsa_roots=places.tsa_roots,
     )
+
+
+def upgrade_home(
+    home: Home, now: datetime, *, policy: Policy | None = None, places: EvidencePlaces | None = None, cost: Argon2Cost | None = None
+) -> bool:
+    """Add the keys and the signed trust file that a home of an earlier release lacks; return whether it lacked any.
+
+    Raises as `upgrade_keys`. Killed midway, it is run again.
+    """
+    return upgrade_keys(home, _making(home, policy, places, cost), now)
+
+
+def _making(home: Home, policy: Policy | None, places: EvidencePlaces | None, cost: Argon2Cost | None) -> KeyMaking:
+    named = places or EvidencePlaces()
+    return KeyMaking(
+        passphrases=_passphrases(home, named),
+        cost=cost,
+        organisation=None if policy is None else policy.controller_name,
+        tsa_roots=named.tsa_roots,
+    )
+
+
+def _passphrases(home: Home, places: EvidencePlaces) -> KeyPassphrases:
+    return KeyPassphrases(
+        signing=places.signing_passphrase or home.signing_passphrase,
+        log=places.log_passphrase or home.log_passphrase,
+        root=places.root_passphrase or home.root_passphrase,
+    )
+
+
+def _require_signed_trust(home: Home) -> None:
+    """Raise SchemaBehind for a home whose keys an earlier release made; a trust file that is damaged is met where it is used."""
+    is_unsigned = False
+    with contextlib.suppress(RecordBroken):
+        is_unsigned = trust_in(home.trust).root is None
+    if is_unsigned:
+        raise SchemaBehind(
+            found="a home whose trust file nobody signed, made by an earlier release",
+            expected="a root, a log key, and a trust file signed by the root",
+            remedy="run `rtbf db upgrade`, which makes them and keeps what is there",
+        )
 
 
 def _is_connection_trouble(failed: DBAPIError) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificates
+
 from rtbf.clock import Clock, utc_now
-from rtbf.installation import Installation, create_installation, open_installation
+from rtbf.errors import BadInput
+from rtbf.installation import EvidencePlaces, Installation, create_installation, open_installation, upgrade_home
 from rtbf.notice.sender import Sender, SMTPSender
 from rtbf.policy import Policy
 from rtbf.vault.secret import Secret
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rtbf.config import Settings
+    from rtbf.home import Home
 
 _HOUR_S = 3600
 _DAY_S = 24 * _HOUR_S
@@ -27,13 +32,53 @@ def open_home(settings: Settings, home: Path, clock: Clock = utc_now) -> Install
         clock,
         policy=policy_of(settings),
         passphrase=settings.vault_passphrase_file,
+        places=places_of(settings),
         sender=sender_of(settings),
     )
 
 
 def make_home(settings: Settings, home: Path, clock: Clock = utc_now) -> Installation:
     """Make a home at `home` and return it opened; raises as `create_installation`."""
-    return create_installation(home, database_url(settings), clock, policy=policy_of(settings), passphrase=settings.vault_passphrase_file)
+    return create_installation(
+        home,
+        database_url(settings),
+        clock,
+        policy=policy_of(settings),
+        passphrase=settings.vault_passphrase_file,
+        places=places_of(settings),
+    )
+
+
+def upgrade_home_keys(settings: Settings, home: Home, clock: Clock = utc_now) -> bool:
+    """Give a home of an earlier release the keys it lacks; return whether it lacked any. Raises as `upgrade_home`."""
+    return upgrade_home(home, clock(), policy=policy_of(settings), places=places_of(settings))
+
+
+def places_of(settings: Settings) -> EvidencePlaces:
+    """Return where the evidence's keys, state and exports lie, and whom to ask for the time; raises BadInput."""
+    return EvidencePlaces(
+        signing_passphrase=settings.signing_passphrase_file,
+        log_passphrase=settings.log_passphrase_file,
+        root_passphrase=settings.root_passphrase_file,
+        log_state=settings.log_state_file,
+        log_exports=settings.log_export_folder,
+        tsa_url=settings.tsa_url,
+        tsa_timeout_s=settings.tsa_timeout_s,
+        tsa_roots=() if settings.tsa_roots_file is None else read_certificates(settings.tsa_roots_file),
+    )
+
+
+def read_certificates(path: Path) -> tuple[bytes, ...]:
+    """Return the certificates of a PEM file, DER; raises BadInput when it cannot be read or holds none."""
+    try:
+        found = load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as failed:
+        raise BadInput(
+            found=f"no certificates in {path} ({type(failed).__name__})",
+            expected="one or more certificates in PEM",
+            remedy="take them from whoever runs the time-stamp authority",
+        ) from None
+    return tuple(each.public_bytes(Encoding.DER) for each in found)
 
 
 def database_url(settings: Settings) -> str | None:

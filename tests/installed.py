@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from rtbf.policy import Policy
-from rtbf.vault.kek_file import Argon2Cost
+from rtbf.vault.argon2 import Argon2Cost
 
 QUICK_VAULT = Argon2Cost(memory_kib=8, iterations=1, lanes=1)
 """The cheapest lawful cost: what the recommended one is worth is the vault tests' matter."""

@@ -1,4 +1,4 @@
-"""The report signer's key, and the trust file that tells a checker which keys count, and for what.
+"""What a key is called and what it may do: its id, its fingerprint for people, and the roles that a trust file gives.
 
 Key id = SHA-256 of the DER SubjectPublicKeyInfo (evidence.md §1). A key id only selects a key: algorithm, role and
 validity come from the trust file, never from an envelope.
@@ -7,92 +7,74 @@ validity come from the trust file, never from an envelope.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from typing import Literal, TypeAlias
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from rtbf.clock import rfc3339
-from rtbf.errors import Fault
-from rtbf.files import create_secret_file
+PublicKey: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey
+PrivateKey: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from pathlib import Path
-
+# Roles of the trust file.
 REPORT_SIGNER: Literal["report-signer"] = "report-signer"
 APPROVER: Literal["approver"] = "approver"
-TRUST_VERSION = 1
+LOG_SIGNER: Literal["log-signer"] = "log-signer"
+WITNESS: Literal["witness"] = "witness"
+ROOT: Literal["root"] = "root"
+# Roles of key files only: auditors believe these by certificate.
+PDF_SIGNER: Literal["pdf-signer"] = "pdf-signer"
+PDF_ISSUER: Literal["pdf-issuer"] = "pdf-issuer"
+
+_PREFIX = "sha256:"
+_HEX_DIGITS = re.compile(r"[0-9a-f]{64}")
+_GROUP = 4
 
 
-def create_signing_key(path: Path) -> None:
-    """Create an Ed25519 private key file (PKCS#8 PEM, mode 0600)."""
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    create_secret_file(path, pem)
-
-
-def load_signing_key(path: Path) -> Ed25519PrivateKey:
-    """Return the private key in `path`; raises Fault when the file is absent or holds another kind of key."""
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError) as refused:
-        raise Fault(
-            found=f"no usable signing key at {path.name}", expected="the key that `rtbf init` made", remedy="restore keys/ from its backup"
-        ) from refused
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Fault(found="a signing key of another algorithm", expected="Ed25519", remedy="restore keys/ from its backup")
-    return key
-
-
-def public_der(key: Ed25519PublicKey) -> bytes:
+def public_der(key: PublicKey) -> bytes:
     """Return the DER SubjectPublicKeyInfo of `key`."""
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def key_id(key: Ed25519PublicKey) -> str:
+def key_id(key: PublicKey) -> str:
     """Return "sha256:…" over the key's SubjectPublicKeyInfo."""
-    return "sha256:" + hashlib.sha256(public_der(key)).hexdigest()
+    return _PREFIX + hashlib.sha256(public_der(key)).hexdigest()
 
 
-def trust_file(key: Ed25519PublicKey, not_before: datetime) -> dict[str, Any]:
-    """Return the trust file for one report signer. It is to be handed to auditors by a path of their own."""
-    return {"version": TRUST_VERSION, "issued": rfc3339(not_before), "keys": [_entry(key, REPORT_SIGNER, not_before)]}
-
-
-def with_approver(trust: Mapping[str, Any], key: Ed25519PublicKey, registered_at: datetime) -> dict[str, Any]:
-    """Return the trust file with an approver's key added; a key that it names already stays as it is.
-
-    A key has one role: whoever signs the reports cannot stand in for the second person.
-    """
-    if any(entry["id"] == key_id(key) for entry in trust["keys"]):
-        return dict(trust)
-    return {**trust, "issued": rfc3339(registered_at), "keys": [*trust["keys"], _entry(key, APPROVER, registered_at)]}
-
-
-def with_revocation(trust: Mapping[str, Any], revoked_id: str, revoked_at: datetime) -> dict[str, Any]:
-    """Return the trust file with a key marked as revoked; an earlier revocation stands."""
-    keys = [dict(entry) for entry in trust["keys"]]
-    for entry in keys:
-        if entry["id"] == revoked_id:
-            entry["revoked_at"] = entry["revoked_at"] or rfc3339(revoked_at)
-    return {**trust, "issued": rfc3339(revoked_at), "keys": keys}
-
-
-def spki_text(key: Ed25519PublicKey) -> str:
+def spki_text(key: PublicKey) -> str:
     """Return the key's SubjectPublicKeyInfo as standard base64, as trust files and reports carry it."""
     return base64.standard_b64encode(public_der(key)).decode()
 
 
-def _entry(key: Ed25519PublicKey, role: Literal["report-signer", "approver"], not_before: datetime) -> dict[str, Any]:
-    return {
-        "id": key_id(key),
-        "alg": "ed25519",
-        "role": role,
-        "spki": spki_text(key),
-        "not_before": rfc3339(not_before),
-        "not_after": None,
-        "revoked_at": None,
-    }
+def read_spki_text(text: str, stated_id: str) -> Ed25519PublicKey:
+    """Return the Ed25519 key in base64 text; raises ValueError when it is none, or not the one that `stated_id` names."""
+    try:
+        key = serialization.load_der_public_key(base64.b64decode(text, validate=True))
+    except (binascii.Error, UnsupportedAlgorithm, ValueError):
+        raise ValueError("a trusted key that cannot be read") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("a trusted key that is not Ed25519")
+    if key_id(key) != stated_id:
+        raise ValueError("a trusted key whose id is not the digest of the key")
+    return key
+
+
+def fingerprint(key: str) -> str:
+    """Return a key id as people read it aloud: sixteen groups of four hexadecimal digits."""
+    digits = key.removeprefix(_PREFIX)
+    return " ".join(digits[start : start + _GROUP] for start in range(0, len(digits), _GROUP))
+
+
+def read_fingerprint(text: str) -> str:
+    """Return the key id that a person typed: with or without "sha256:", groups, line breaks and capitals.
+
+    Raises ValueError for anything but 64 hexadecimal digits: part of a fingerprint names no key.
+    """
+    digits = re.sub(r"[\s:-]", "", text.strip().lower().removeprefix(_PREFIX))
+    if not _HEX_DIGITS.fullmatch(digits):
+        raise ValueError("a fingerprint that is not 64 hexadecimal digits")
+    return _PREFIX + digits

@@ -1,17 +1,19 @@
 """Register and revoke the public keys that people sign approvals with; both are events, and auditors' trust file follows.
 
+While the root is away, the trust file follows when it is signed (`rtbf.pipeline.trust`); until then nothing that a fresh key
+signs can be shown to an auditor.
 Does not prove that a key belongs to whom it is registered for: whoever may run commands here may register one. So an actor
 has one living key, another is refused until that is revoked, and the ledger says who did either.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput, UnknownName
-from rtbf.evidence.keys import key_id, public_der, with_approver, with_revocation
-from rtbf.files import replace_file
+from rtbf.evidence.keys import APPROVER, key_id, public_der
+from rtbf.evidence.trust_change import with_key, with_revocation
+from rtbf.pipeline.trust import change_trust
 from rtbf.store.actors import actor_id_for, actor_keys, register_actor_key, revoke_actor_key
 from rtbf.store.events import append_event
 
@@ -46,8 +48,7 @@ def register_key(installation: Installation, name: str, key: Ed25519PublicKey, a
             now=now,
         )
         # Before the commit: a key that is stored and that no auditor can trust would be noticed by nobody.
-        trust = json.loads(installation.home.trust.read_text(encoding="utf-8"))
-        replace_file(installation.home.trust, _text(with_approver(trust, key, now)))
+        change_trust(installation, lambda trust: with_key(trust, key, APPROVER, now))
     return owner_id
 
 
@@ -71,9 +72,4 @@ def revoke_key(installation: Installation, name: str, revoked_id: str, actor: st
             data={"actor": owner_id, "key": revoked_id},
             now=now,
         )
-        trust = json.loads(installation.home.trust.read_text(encoding="utf-8"))
-        replace_file(installation.home.trust, _text(with_revocation(trust, revoked_id, now)))
-
-
-def _text(trust: dict[str, object]) -> bytes:
-    return json.dumps(trust, indent=2).encode() + b"\n"
+        change_trust(installation, lambda trust: with_revocation(trust, revoked_id, now))

@@ -19,7 +19,7 @@ from rtbf.evidence.canonical import digest_bytes
 from rtbf.evidence.dsse import open_envelope, pae, sign_envelope
 from rtbf.evidence.keys import REPORT_SIGNER, key_id
 from rtbf.evidence.strict_json import read_strict_json
-from rtbf.report.trust import public_key, read_trust
+from rtbf.evidence.trust_file import public_key, read_trust
 from rtbf.store.actors import actor_id_for
 from rtbf.store.events import append_event
 from rtbf.store.suppression import listed_tokens, usable_keys
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from rtbf.evidence.trust_file import Trust, TrustedKey
     from rtbf.installation import Installation
-    from rtbf.report.trust import Trust, TrustedKey
     from rtbf.vault.suppression_export import ExportedList
 
 _MAX_BYTES = 1 << 30

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import rfc8785
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from rtbf.clock import rfc3339
 from rtbf.errors import VaultBroken, VaultLocked
+from rtbf.vault.argon2 import SALT_BYTES, Argon2Cost, cost_body, read_cost, stretched
 from rtbf.vault.kek import KEY_BYTES, Epoch
 from rtbf.vault.key_file import base64_bytes, base64_text, exactly, instant, read_key_file, whole, write_key_file
 from rtbf.vault.secret import Secret, SecretBytes
@@ -29,29 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = "rtbf.kek-file/1"
-SALT_BYTES = 16
 _CHECK_LABEL = b"rtbf.kek-file/1 passphrase"
 _MAC_LABEL = b"rtbf.kek-file/1 content\x00"
-# Bounds on what a file may ask of this machine: a damaged cost must not take all memory. 4 GiB, 1 000 passes.
-_MAX_MEMORY_KIB = 1 << 22
-_MAX_ITERATIONS = 1000
-_MAX_LANES = 64
-_KIB_PER_LANE = 8
 _MAX_EPOCHS = 100_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Argon2Cost:
-    """What one guess at the passphrase costs. The default is RFC 9106 §4's second recommended option: 64 MiB, 3 passes, 4 lanes."""
-
-    memory_kib: int = 65536
-    iterations: int = 3
-    lanes: int = 4
-
-    def __post_init__(self) -> None:
-        whole(self.lanes, 1, _MAX_LANES)
-        whole(self.iterations, 1, _MAX_ITERATIONS)
-        whole(self.memory_kib, _KIB_PER_LANE * self.lanes, _MAX_MEMORY_KIB)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,10 +63,7 @@ class PassphraseKeys:
 
 def stretch(passphrase: Secret, salt: bytes, cost: Argon2Cost) -> PassphraseKeys:
     """Return the keys of a passphrase; takes the time and memory that `cost` says."""
-    argon2 = Argon2id(
-        salt=salt, length=2 * KEY_BYTES, iterations=cost.iterations, lanes=cost.lanes, memory_cost=cost.memory_kib
-    )  # fmt: skip
-    derived = argon2.derive(passphrase.reveal().encode())
+    derived = stretched(passphrase, salt, cost, 2 * KEY_BYTES).reveal()
     return PassphraseKeys(wrapping=SecretBytes(derived[:KEY_BYTES]), mac=SecretBytes(derived[KEY_BYTES:]))
 
 
@@ -132,7 +109,7 @@ def _mac_of(content: KekFile, keys: PassphraseKeys) -> bytes:
 
 def _body(content: KekFile) -> dict[str, Any]:
     return {
-        "argon2": {"memory_kib": content.cost.memory_kib, "iterations": content.cost.iterations, "lanes": content.cost.lanes},
+        "argon2": cost_body(content.cost),
         "salt": base64_text(content.salt),
         "check": base64_text(content.check),
         "epochs": [
@@ -149,12 +126,11 @@ def _body(content: KekFile) -> dict[str, Any]:
 
 def _parsed(body: dict[str, Any]) -> KekFile:
     exactly(body, "schema", "argon2", "salt", "check", "mac", "epochs")
-    cost = exactly(body["argon2"], "memory_kib", "iterations", "lanes")
     epochs = tuple(_epoch(entry) for entry in body["epochs"])
     if not epochs or [stored.epoch.number for stored in epochs] != list(range(1, len(epochs) + 1)) or epochs[-1].kek is None:
         raise ValueError("epochs out of order, or no living one at the end")
     return KekFile(
-        cost=Argon2Cost(memory_kib=cost["memory_kib"], iterations=cost["iterations"], lanes=cost["lanes"]),
+        cost=read_cost(body["argon2"]),
         salt=base64_bytes(body["salt"], SALT_BYTES),
         check=base64_bytes(body["check"], KEY_BYTES),
         mac=base64_bytes(body["mac"], KEY_BYTES),

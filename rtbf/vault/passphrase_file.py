@@ -17,10 +17,9 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from rtbf.errors import BadInput, KeyDestroyed, KeyUnknown, SealBroken, UnknownName, VaultBroken, VaultLocked
 from rtbf.files import create_secret_file
+from rtbf.vault.argon2 import SALT_BYTES, Argon2Cost
 from rtbf.vault.kek import KEY_BYTES, Epoch, WrappedKey
 from rtbf.vault.kek_file import (
-    SALT_BYTES,
-    Argon2Cost,
     KekFile,
     PassphraseKeys,
     StoredEpoch,
@@ -47,16 +46,19 @@ def create_passphrase_file(path: Path) -> None:
     create_secret_file(path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
 
 
-def read_passphrase(path: Path) -> Secret:
-    """Return the file's text without line breaks at its end; raises VaultLocked when it is missing, too short, or no text."""
+def read_passphrase(path: Path, opens: str = "the vault") -> Secret:
+    """Return the file's text without line breaks at its end; raises VaultLocked when it is missing, too short, or no text.
+
+    `opens` names in errors what the passphrase is for.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_PASSPHRASE_BYTES + 1)
     except OSError as failed:
         raise VaultLocked(
             found=f"no readable passphrase file at {path}",
-            expected="the file that holds the passphrase of the vault",
-            remedy="mount or restore it, or point to it; without it no ticket can be read",
+            expected=f"the file that holds the passphrase of {opens}",
+            remedy=f"mount or restore it, or point to it; without it {opens} stays shut",
         ) from failed
     try:
         text = content.decode().rstrip("\r\n")

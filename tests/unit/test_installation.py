@@ -76,7 +76,7 @@ def test_modes_do_not_follow_a_careless_umask(tmp_path: Path, clock: Clock) -> N
 
 
 def test_a_moved_home_keeps_working_and_its_ledger_keeps_its_name(installation: Installation, tmp_path: Path, clock: Clock) -> None:
-    ticket_id = submit(installation)
+    ticket_id, name = submit(installation), installation.log
     installation.engine.dispose()
     shutil.move(installation.home.path, tmp_path / "elsewhere")
 
@@ -86,7 +86,7 @@ def test_a_moved_home_keeps_working_and_its_ledger_keeps_its_name(installation: 
     moved.engine.dispose()
 
     assert opened.value.reveal() == "Ines Varga"
-    assert moved.log == installation.log
+    assert moved.log == name
 
 
 def test_paths_inside_the_home_are_stored_so_that_it_can_move(installation: Installation, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_an_unreachable_server_is_named_without_its_password() -> None:
     assert "Quillfeather" not in f"{refused.value} {engine!r}"
 
 
-@pytest.mark.parametrize("step", ["create_signing_key", "replace_file", "upgrade_schema"])
+@pytest.mark.parametrize("step", ["create_kek_file", "create_keys", "upgrade_schema"])
 def test_an_init_that_fails_half_way_leaves_nothing(home_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from rtbf.evidence.canonical import canonical_bytes
-from rtbf.evidence.keys import key_id, trust_file
+from rtbf.evidence.keys import key_id
 from rtbf.report.check.run import check_report
 from rtbf.report.statement import build_statement
 from tests import builders
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(64, 96)))
-NOT_TRUSTED = canonical_bytes(trust_file(builders.signing_key().public_key(), NEW_YEAR))
+NOT_TRUSTED = canonical_bytes(builders.trust_file(builders.signing_key().public_key(), NEW_YEAR))
 """A trust file that names the report signer and no approver."""
 
 
@@ -257,7 +257,7 @@ def test_a_lie_about_an_approval_is_refused_though_the_report_is_signed(lie: Any
     ],
 )
 def test_an_approvers_key_counts_in_its_role_and_window_only(changes: dict[str, Any], status: str, found: str) -> None:
-    trust = trust_file(builders.signing_key().public_key(), NEW_YEAR)
+    trust = builders.trust_file(builders.signing_key().public_key(), NEW_YEAR)
     entry = {**builders.with_approver(trust, builders.approver_key().public_key(), NEW_YEAR)["keys"][1], **changes}
 
     outcome = checked(builders.case(), canonical_bytes({**trust, "keys": [*trust["keys"], entry]}))

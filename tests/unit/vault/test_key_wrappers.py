@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding, aes_key_wrap_with_padding
 
 from rtbf.errors import BadInput, KeyDestroyed, KeyUnknown, SealBroken, UnknownName
+from rtbf.vault.argon2 import Argon2Cost
 from rtbf.vault.kek import Epoch, KeyWrapper, WrappedKey
-from rtbf.vault.kek_file import Argon2Cost
 from rtbf.vault.passphrase_file import PassphraseFile, create_kek_file, create_passphrase_file, read_passphrase
 
 if TYPE_CHECKING:

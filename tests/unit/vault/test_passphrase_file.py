@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, 
 
 from rtbf.errors import KeyDestroyed, RTBFError, VaultBroken, VaultLocked
 from rtbf.vault import passphrase_file
-from rtbf.vault.kek_file import Argon2Cost
+from rtbf.vault.argon2 import Argon2Cost
 from rtbf.vault.passphrase_file import PassphraseFile, change_passphrase, create_kek_file, create_passphrase_file, read_passphrase
 from rtbf.vault.secret import Secret
 
