@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from rtbf.corpora.corpus import CorpusEntry, Record
     from rtbf.installation import Installation
-    from rtbf.lm.scoring import ItemScores
+    from rtbf.lm.item_scores import ItemScores
     from rtbf.plan.decisions import Decisions
     from rtbf.plan.holds import Hold
     from rtbf.plan.record import Plan, RecordSet

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -95,3 +96,8 @@ def sign_flip_p(values: Sequence[float], *, side: Literal["greater", "less"], se
 def sign_flip_attainable(n: int) -> float:
     """Return the smallest p that `sign_flip_p` can give with n records: 2^−n, or 1/(draws + 1) when drawn."""
     return max(2.0**-n, 1 / (SIGN_FLIPS + 1))
+
+
+def drawn_by() -> tuple[tuple[str, str], ...]:
+    """Return the libraries, with versions, that draw the bootstrap's samples and the signs: other ones may draw others."""
+    return tuple((name, version(name)) for name in ("numpy", "scipy"))

@@ -6,12 +6,12 @@ batch size may change the last bits, which the verifier measures and reports.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from rtbf.lm.answers import answer_logits, token_log_probs
+from rtbf.lm.item_scores import ItemScores
 from rtbf.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -20,26 +20,6 @@ if TYPE_CHECKING:
     from rtbf.lm.encoding import Item
 
 BATCH_ITEMS = 16
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ItemScores:
-    """Scores of one item's answer tokens.
-
-    log_probs   natural log-probability of each answer token, teacher-forced
-    hits        whether the arg-max at each position is the answer token
-    has_end     whether the last token is the end mark; verbatim scores leave it out
-    """
-
-    record_id: str
-    log_probs: tuple[float, ...]
-    hits: tuple[bool, ...]
-    has_end: bool
-
-    @property
-    def content_hits(self) -> tuple[bool, ...]:
-        """Return the hits without the end mark."""
-        return self.hits[:-1] if self.has_end else self.hits
 
 
 def score_items(

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from rtbf.lm.encoding import Item
-    from rtbf.lm.scoring import ItemScores
+    from rtbf.lm.item_scores import ItemScores
     from rtbf.plan.record import Plan, StopRule
 
 _RETAIN_CHECK_ITEMS = 100

@@ -1,45 +1,37 @@
-"""From the scores of all arms to one probe's result: pairing, mean effect, interval, p-values, witnesses.
+"""From the logged scores of all arms to one probe's result: pairing, mean effect, interval, p-values, witnesses.
 
 The unit is the record: items of one record are averaged first. Effects are signed so that positive is bad: more
 remembered than the control, or worse utility than before. Missing arms give missing numbers, never zeros.
+The verifier and the offline checker compute by this same module, the one before a verdict and the other after it.
 Source: specs/verification/09_statistics.md §9.1, §9.2.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rtbf.evidence.canonical import decimal_text
+from rtbf.evidence.canonical import decimal_text, digest_of
 from rtbf.statistics import mean_interval, record_means, sign_flip_attainable, sign_flip_p
+from rtbf.verify.item_log import repeat_delta
 from rtbf.verify.record import Interval, ProbeResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rtbf.lm.scoring import ItemScores
-    from rtbf.plan.card import ProbeCard
+    from rtbf.lm.item_scores import ItemScores
     from rtbf.plan.record import PlannedProbe
     from rtbf.statistics import MeanInterval
-    from rtbf.verify.probe import Probe
+    from rtbf.verify.item_log import ArmScores, ItemLog
+    from rtbf.verify.probe import Probe, ProbeFacts
 
 INTERVAL_LEVEL = 0.90
 """Two one-sided tests at 5 % are a 90 % interval (sheet 9.1)."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ArmScores:
-    """The same items scored by every arm, in the same order.
-
-    adapter_off   the unlearned artefact with its adapter switched off; None when it has none
-    controls      one list per never-shown model; empty when there is none
-    """
-
-    original: Sequence[ItemScores]
-    unlearned: Sequence[ItemScores]
-    controls: tuple[Sequence[ItemScores], ...]
-    adapter_off: Sequence[ItemScores] | None
+NUMERIC_SHARE = Decimal("0.1")
+"""A repeat difference above this share of a margin makes the probe inconclusive (sheet 9.2)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +47,31 @@ class Values:
     witnesses: int | None
 
 
+def measure_from_log(planned: PlannedProbe, card: ProbeFacts, probe: Probe, log: ItemLog, *, seed: int, artefact_kind: str) -> ProbeResult:
+    """Return the result of one planned probe, computed from the log and from nothing else.
+
+    A probe of the adapter's states is not applicable to an artefact without one. A probe in nats is NUMERIC when the
+    batch layout alone moves a token by more than a tenth of its margin.
+    """
+    arms = log.forget if card.items == "forget" else log.holdout
+    result = measure(
+        card,
+        planned,
+        probe,
+        arms,
+        items_digest=digest_of([[scores.record_id, len(scores.log_probs)] for scores in arms.original]),
+        seed=seed,
+        not_applicable=artefact_kind.upper() if card.needs == "adapter_state" and artefact_kind != "adapter" else None,
+    )
+    is_in_nats = result.unit == "nats per token" and result.problem is None and result.not_applicable is None
+    delta = repeat_delta(log)
+    if is_in_nats and (delta is None or Decimal(delta) > NUMERIC_SHARE * Decimal(result.margin)):
+        return replace(result, problem="NUMERIC")
+    return result
+
+
 def measure(
-    card: ProbeCard,
+    card: ProbeFacts,
     planned: PlannedProbe,
     probe: Probe,
     arms: ArmScores,
@@ -64,25 +79,25 @@ def measure(
     items_digest: str,
     seed: int,
     not_applicable: str | None,
-) -> tuple[ProbeResult, Values | None]:
-    """Return the probe's result, and its values per record for the item log (None when nothing was measured).
+) -> ProbeResult:
+    """Return the probe's result on one side's items.
 
     A probe that stops with an error is reported as PROBE_ERROR: it is never counted as "nothing found".
     """
     if not_applicable is not None:
-        return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=not_applicable, problem=None), None
+        return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=not_applicable, problem=None)
     try:
         values = probe_values(card, probe, arms)
     except Exception:  # noqa: BLE001 - any error of a third party's probe must end as INCONCLUSIVE, not as a crash or a pass
-        return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=None, problem="PROBE_ERROR"), None
+        return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=None, problem="PROBE_ERROR")
     numbers = [*values.before, *values.after, *(values.control or [])]
     is_sound = all(math.isfinite(number) for number in numbers) and not _has_nan(arms)
     problem = None if is_sound else "NUMERIC"
     shown = values if problem is None else None
-    return _result(card, planned, shown, items_digest=items_digest, seed=seed, not_applicable=None, problem=problem), values
+    return _result(card, planned, shown, items_digest=items_digest, seed=seed, not_applicable=None, problem=problem)
 
 
-def probe_values(card: ProbeCard, probe: Probe, arms: ArmScores) -> Values:
+def probe_values(card: ProbeFacts, probe: Probe, arms: ArmScores) -> Values:
     """Return the probe's values per record of all arms; items that cannot carry the score are left out and counted."""
     after_scores = arms.adapter_off if card.needs == "adapter_state" and arms.adapter_off is not None else arms.unlearned
     before = [probe.value(scores) for scores in arms.original]
@@ -126,7 +141,7 @@ def _witnesses(probe: Probe, after: Sequence[ItemScores], controls: Sequence[Seq
 
 
 def _result(
-    card: ProbeCard,
+    card: ProbeFacts,
     planned: PlannedProbe,
     values: Values | None,
     *,

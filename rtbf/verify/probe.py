@@ -11,10 +11,10 @@ and `verify.verdict`. A value says nothing by itself; only its difference from t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from rtbf.lm.scoring import ItemScores
+    from rtbf.lm.item_scores import ItemScores
 
 
 class Probe(Protocol):
@@ -23,3 +23,35 @@ class Probe(Protocol):
     @staticmethod
     def value(scores: ItemScores) -> float | None:
         """Return the item's score, or None when it cannot carry one."""
+
+
+class ProbeFacts(Protocol):
+    """What measuring needs of a probe's card (`plan.card.ProbeCard` has it, and so has the checker's reading of `CARD`)."""
+
+    @property
+    def name(self) -> str:
+        """Return the file's name."""
+
+    @property
+    def probe_id(self) -> str:
+        """Return the protocol's id, as "F3"."""
+
+    @property
+    def family(self) -> Literal["forget", "utility", "recovery"]:
+        """Return what kind of question it asks."""
+
+    @property
+    def unit(self) -> str:
+        """Return what its numbers are in."""
+
+    @property
+    def higher_is(self) -> str:
+        """Return the direction of its score."""
+
+    @property
+    def needs(self) -> str:
+        """Return what it is computed from; "adapter_state" looks at the artefact with its adapter off."""
+
+    @property
+    def items(self) -> str:
+        """Return whose items it scores: "forget" or "utility_holdout"."""

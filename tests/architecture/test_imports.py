@@ -38,6 +38,19 @@ STAGES = ("ticket", "footprint", "plan", "unlearn", "verify", "report")
 MAY_READ_BEYOND_RECORDS = {
     ("report", "rtbf.verify.verdict"): "the offline checker recomputes the decision (DESIGN §3); standard library only",
     ("report", "rtbf.verify.claim"): "and the words it permits; standard library only",
+    ("report", "rtbf.verify.item_log"): "the offline checker reads a disclosed item log",
+    ("report", "rtbf.verify.measure"): "and computes the probes from it again by the verifier's arithmetic; no torch",
+    **{
+        ("report", f"rtbf.verify.probes.{name}"): "pure arithmetic on an item's scores; no torch"
+        for name in (
+            "adapter_off",
+            "answer_probability",
+            "exact_memorisation",
+            "extraction_strength",
+            "retain_loss",
+            "verbatim_completion",
+        )
+    },
     ("report", "rtbf.plan.approval"): "the offline checker counts approvals by the pipeline's own rule; standard library only",
     ("report", "rtbf.ticket.codes"): "the printed view tells what a code means in the words of the table of codes",
     ("unlearn", "rtbf.plan.stop"): "the plan's own rule, read for fewer items when something was withheld; no number is chosen there",

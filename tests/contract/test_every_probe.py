@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rtbf.lm.encoding import scoring_items
+from rtbf.lm.item_scores import ItemScores
 from rtbf.lm.load import load_model, load_tokenizer
-from rtbf.lm.scoring import ItemScores, score_items
+from rtbf.lm.scoring import score_items
 from rtbf.plan.card import load, probe_cards
 from tests import tiny
 

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rtbf.lm.scoring import ItemScores
+    from rtbf.lm.item_scores import ItemScores
 
 CARD = {
     "name": "answer_probability",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rtbf.lm.scoring import ItemScores
+    from rtbf.lm.item_scores import ItemScores
 
 CARD = {
     "name": "exact_memorisation",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rtbf.lm.scoring import ItemScores
+from rtbf.lm.item_scores import ItemScores
 from rtbf.plan.card import load, probe_card
-from rtbf.verify.measure import ArmScores, measure, probe_values
+from rtbf.verify.item_log import ArmScores
+from rtbf.verify.measure import measure, probe_values
 from tests import builders, tiny
 
 if TYPE_CHECKING:
-    from rtbf.verify.measure import Values
     from rtbf.verify.record import ProbeResult
 
 PLANNED = {probe.name: probe for probe in tiny.planned_probes()}
@@ -39,7 +39,7 @@ def _arms(
     return ArmScores(original=original, unlearned=unlearned, controls=controls, adapter_off=off)
 
 
-def _measure(name: str, arms: ArmScores, probe: Any = None, not_applicable: str | None = None) -> tuple[ProbeResult, Values | None]:
+def _measure(name: str, arms: ArmScores, probe: Any = None, not_applicable: str | None = None) -> ProbeResult:
     return measure(
         probe_card(name),
         PLANNED[name],
@@ -52,7 +52,7 @@ def _measure(name: str, arms: ArmScores, probe: Any = None, not_applicable: str 
 
 
 def test_the_effect_is_after_minus_control_and_the_assay_before_minus_control() -> None:
-    result, _ = _measure("answer_probability", _arms(_even(-0.2), _even(-1.5), _even(-2.0)))
+    result = _measure("answer_probability", _arms(_even(-0.2), _even(-1.5), _even(-2.0)))
 
     assert (result.before, result.after, result.control) == ("-0.209500", "-1.509500", "-2.009500")
     assert result.estimate == "0.500000"
@@ -68,9 +68,11 @@ def test_items_of_a_record_are_averaged_before_records_are() -> None:
     unlearned = _arm([("a", [-1.0, -2.0, -3.0]), ("b", [-6.0])])
     control = _arm([("a", [-4.0, -4.0, -4.0]), ("b", [-4.0])])
 
-    result, values = _measure("answer_probability", _arms(original, unlearned, control))
+    arms = _arms(original, unlearned, control)
 
-    assert values is not None
+    result = _measure("answer_probability", arms)
+    values = probe_values(probe_card("answer_probability"), load("probe", "answer_probability"), arms)
+
     assert values.record_ids == ("a", "b")
     assert values.after == [-2.0, -6.0]
     assert result.after == "-4.000000"  # (−2 − 6)/2; over items it would be −3
@@ -81,21 +83,22 @@ def test_items_that_cannot_carry_the_score_are_left_out_of_every_arm_and_counted
     short = ItemScores(record_id="s", log_probs=(-0.1,), hits=(True,), has_end=False)
     arms = _arms([*_even(-0.2), short], [*_even(-0.2), short], [*_even(-2.0), short])
 
-    result, _ = _measure("extraction_strength", arms)
+    result = _measure("extraction_strength", arms)
 
     assert (result.n_records, result.n_items, result.n_excluded) == (20, 20, 1)
     assert (result.before, result.after, result.control) == ("1.000000", "1.000000", "0.000000")
 
 
 def test_several_controls_are_averaged_record_by_record() -> None:
-    _, values = _measure("answer_probability", _arms(_even(-0.2, 2), _even(-0.3, 2), _even(-1.0, 2), _even(-3.0, 2)))
+    arms = _arms(_even(-0.2, 2), _even(-0.3, 2), _even(-1.0, 2), _even(-3.0, 2))
 
-    assert values is not None
+    values = probe_values(probe_card("answer_probability"), load("probe", "answer_probability"), arms)
+
     assert values.control == pytest.approx([-2.0, -2.001])
 
 
 def test_without_a_control_there_is_no_effect_no_assay_and_no_p() -> None:
-    result, _ = _measure("extraction_strength", _arms(_even(-0.2), _even(-2.0)))
+    result = _measure("extraction_strength", _arms(_even(-0.2), _even(-2.0)))
 
     missing = (result.control, result.estimate, result.interval, result.assay, result.p_leak, result.p_trace, result.p_attainable)
     assert missing == (None,) * 7
@@ -104,7 +107,7 @@ def test_without_a_control_there_is_no_effect_no_assay_and_no_p() -> None:
 
 
 def test_utility_is_after_minus_before_and_needs_no_control() -> None:
-    result, _ = _measure("retain_loss", _arms(_even(-1.0), _even(-1.25)))
+    result = _measure("retain_loss", _arms(_even(-1.0), _even(-1.25)))
 
     assert result.estimate == "0.250000"  # a greater loss is worse
     assert (result.p_leak, result.p_trace, result.p_attainable, result.assay) == (None, None, None, None)
@@ -116,7 +119,7 @@ def test_one_number_that_is_not_finite_makes_the_probe_numeric_and_shows_no_mean
     scores = [_even(-0.2), _even(-1.0), _even(-2.0)]
     scores[arm][7] = replace(scores[arm][7], log_probs=(bad,) * 5)
 
-    result, _ = _measure("answer_probability", _arms(*scores))
+    result = _measure("answer_probability", _arms(*scores))
 
     assert result.problem == "NUMERIC"
     assert (result.before, result.after, result.estimate, result.interval, result.p_leak) == (None,) * 5
@@ -129,10 +132,9 @@ def test_a_probe_that_raises_is_a_probe_error_and_its_words_are_not_repeated(err
         def value(scores: ItemScores) -> float | None:
             raise error
 
-    result, values = _measure("extraction_strength", _arms(_even(-0.2), _even(-0.2), _even(-2.0)), probe=Broken)
+    result = _measure("extraction_strength", _arms(_even(-0.2), _even(-0.2), _even(-2.0)), probe=Broken)
 
     assert result.problem == "PROBE_ERROR"
-    assert values is None
     assert (result.n_records, result.before, result.estimate, result.witnesses) == (0, None, None, None)
 
 
@@ -144,7 +146,7 @@ def test_a_probe_that_answers_for_one_arm_and_not_for_another_is_numeric() -> No
         def value(scores: ItemScores) -> float | None:
             return None if scores.log_probs[0] < -1 else 1.0
 
-    result, _ = _measure("extraction_strength", _arms(_even(-0.2), _even(-2.0), _even(-0.2)), probe=Choosy)
+    result = _measure("extraction_strength", _arms(_even(-0.2), _even(-2.0), _even(-0.2)), probe=Choosy)
 
     assert result.problem == "NUMERIC"
 
@@ -152,14 +154,14 @@ def test_a_probe_that_answers_for_one_arm_and_not_for_another_is_numeric() -> No
 def test_a_probe_without_any_usable_item_has_no_numbers() -> None:
     short = [ItemScores(record_id="s", log_probs=(-0.1,), hits=(True,), has_end=False)]
 
-    result, _ = _measure("extraction_strength", _arms(short, short, short))
+    result = _measure("extraction_strength", _arms(short, short, short))
 
     assert (result.n_records, result.n_items, result.n_excluded) == (0, 0, 1)
     assert (result.before, result.after, result.control, result.estimate, result.interval, result.p_leak) == (None,) * 6
 
 
 def test_one_record_gives_an_estimate_and_no_interval() -> None:
-    result, _ = _measure("answer_probability", _arms(_even(-0.2, 1), _even(-0.2, 1), _even(-2.0, 1)))
+    result = _measure("answer_probability", _arms(_even(-0.2, 1), _even(-0.2, 1), _even(-2.0, 1)))
 
     assert result.estimate == "1.800000"
     assert result.interval is None
@@ -168,16 +170,16 @@ def test_one_record_gives_an_estimate_and_no_interval() -> None:
 
 
 def test_what_is_not_applicable_is_not_measured() -> None:
-    result, values = _measure("adapter_off", _arms(_even(-0.2), _even(-2.0), _even(-2.0)), not_applicable="MERGED")
+    result = _measure("adapter_off", _arms(_even(-0.2), _even(-2.0), _even(-2.0)), not_applicable="MERGED")
 
-    assert (result.not_applicable, result.problem, values, result.before) == ("MERGED", None, None, None)
+    assert (result.not_applicable, result.problem, result.before) == ("MERGED", None, None)
 
 
 def test_the_adapter_probe_looks_at_the_artefact_with_its_adapter_off() -> None:
     arms = _arms(_even(-0.2), _even(-2.0), _even(-2.0), off=_even(-0.2))
 
-    with_adapter, _ = _measure("answer_probability", arms)
-    without, _ = _measure("adapter_off", arms)
+    with_adapter = _measure("answer_probability", arms)
+    without = _measure("adapter_off", arms)
 
     assert with_adapter.estimate == "0.000000"
     assert without.estimate == "1.800000"
@@ -190,7 +192,7 @@ def test_a_witness_comes_back_from_the_unlearned_arm_and_from_no_control() -> No
     second = _arm([("a", [other]), ("b", [other]), ("c", [knows]), ("d", [other])])
     original = _arm([(name, [knows]) for name in "abcd"])
 
-    result, _ = _measure("verbatim_completion", _arms(original, unlearned, first, second))
+    result = _measure("verbatim_completion", _arms(original, unlearned, first, second))
 
     assert result.witnesses == 1  # "a" alone: each of the others some control can give, or nobody
 
@@ -211,7 +213,7 @@ def test_the_order_of_records_changes_no_mean() -> None:
 def test_thresholds_come_from_the_plan_and_not_from_the_card() -> None:
     planned = replace(PLANNED["answer_probability"], margin="0.33", margin_origin="agreed with the client")
 
-    result, _ = measure(
+    result = measure(
         probe_card("answer_probability"),
         planned,
         load("probe", "answer_probability"),  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from rtbf.lm.scoring import ItemScores
+from rtbf.lm.item_scores import ItemScores
 from rtbf.verify.probes import adapter_off, answer_probability, exact_memorisation, extraction_strength, retain_loss, verbatim_completion
 
 

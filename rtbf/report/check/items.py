@@ -1,0 +1,235 @@
+"""Compute every probe again from a disclosed per-item log: does the log that was signed give the numbers that were signed?
+
+ 1. The log is the one whose digest the statement names.
+ 2. It has the statement's arms, and the adapter's other state where the artefact has one.
+ 3. The repeat measurement, and each planned probe: counts, means, effect, items, witnesses, and the reason for a missing number.
+ 4. What was drawn at random, by the stated seed: intervals and p-values, to the last printed figure.
+Verdict and claim follow from these numbers in step `content`. Arithmetic is the verifier's own (`verify.measure`, and the
+probes' files, whose digests the statement names); torch is not needed, numpy and scipy are.
+Not decided (ExtraMissing): without scipy; with another numpy or scipy than the report's, when what is drawn differs by no
+more than another drawing would; for a probe of somebody else, or of another release, that gives other numbers here.
+Does not prove: that the scores in the log came out of the models whose digests the statement names. Whoever has the
+models and the corpus can score them again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from rtbf.errors import ExtraMissing
+from rtbf.evidence.canonical import decimal_text, digest_bytes
+from rtbf.verify.item_log import FIRST_FORM, PLACES, read_item_log, repeat_delta
+from rtbf.verify.probes import (
+    adapter_off,
+    answer_probability,
+    exact_memorisation,
+    extraction_strength,
+    retain_loss,
+    verbatim_completion,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from rtbf.plan.record import PlannedProbe
+    from rtbf.report.predicate import Predicate
+    from rtbf.report.predicate_v1 import PredicateV1
+    from rtbf.report.predicate_v2 import PredicateV2
+    from rtbf.verify.item_log import ItemLog
+    from rtbf.verify.probe import Probe
+    from rtbf.verify.record import Interval, ProbeResult
+
+_MODULES = (adapter_off, answer_probability, exact_memorisation, extraction_strength, retain_loss, verbatim_completion)
+
+_SHARE_OF_WIDTH = Decimal("0.1")
+"""Another 9 999 bootstrap draws move an end of a 90 % interval by about 0.7 % of its width (one standard error)."""
+_STANDARD_ERRORS = Decimal(9)
+"""Two drawings of one p-value differ by more than this many of either's standard errors about never."""
+_SIGN_DRAWS = Decimal(100_000)
+_LAST_FIGURE = Decimal("0.000001")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Facts:
+    """What a probe's file says of itself, read from its `CARD`."""
+
+    name: str
+    probe_id: str
+    family: Literal["forget", "utility", "recovery"]
+    unit: str
+    higher_is: str
+    needs: str
+    items: str
+
+
+def recheck_items(predicate: Predicate | PredicateV2 | PredicateV1, item_log: bytes) -> str:
+    """Return one line on what was recomputed when the log gives every number of the statement's probes.
+
+    `predicate` is a verified statement's. Raises ValueError when it does not, or is not the statement's log; ExtraMissing
+    when that cannot be told here.
+    """
+    # 1. The log.
+    if digest_bytes(item_log) != predicate.measured.item_log_digest:
+        raise ValueError("an item log whose digest the statement does not name")
+    if item_log.startswith(FIRST_FORM):
+        raise ExtraMissing(
+            found="an item log of the first form, which lacks what some probes are computed from",
+            expected="a log that was written since reports of the third version",
+            remedy="verify the artefact again; this report's own figures stand as they were signed",
+        )
+    log = read_item_log(item_log)
+    # 2. Arms.
+    _require_arms(predicate, log)
+    # 3. and 4. Numbers.
+    delta = repeat_delta(log)
+    if (None if delta is None else decimal_text(delta, places=PLACES)) != predicate.measured.repeat_delta_nats:
+        raise ValueError("an item log that gives another repeat difference")
+    stated = {probe.probe_id: probe for probe in predicate.probes}
+    if len(stated) != len(predicate.probes) or set(stated) != {planned.probe_id for planned in predicate.plan.probes}:
+        raise ValueError("probes other than the planned ones")
+    unsettled = [
+        trouble for planned in predicate.plan.probes if (trouble := _recheck(planned, stated[planned.probe_id], log, predicate)) is not None
+    ]
+    if unsettled:
+        raise unsettled[0]
+    items = len(log.forget.original) + len(log.holdout.original)
+    broken = sum(probe.problem == "PROBE_ERROR" for probe in predicate.probes)
+    beside = f"; {broken} stopped with an error and has no numbers" if broken else ""
+    return f"{len(stated) - broken} probe(s) computed again from {items} items in {len(log.arms)} arms: every number agrees{beside}"
+
+
+def _require_arms(predicate: Predicate | PredicateV2 | PredicateV1, log: ItemLog) -> None:
+    arms = predicate.measured.arms
+    if [arm.role for arm in arms] != ["original", "unlearned", *["control"] * (len(arms) - 2)]:
+        raise ValueError("arms other than an original, an unlearned model, and controls")
+    if log.arms != tuple(arm.name for arm in arms):
+        raise ValueError("an item log of other arms than the statement's")
+    if (log.forget.adapter_off is not None) != (predicate.measured.artefact_kind == "adapter"):
+        raise ValueError("an item log with another number of adapter states than the artefact has")
+
+
+def _recheck(
+    planned: PlannedProbe, stated: ProbeResult, log: ItemLog, predicate: Predicate | PredicateV2 | PredicateV1
+) -> ExtraMissing | None:
+    """Return why a probe cannot be settled here, or None when it agrees; raises ValueError when it does not."""
+    module = next((module for module in _MODULES if module.CARD["name"] == planned.name), None)
+    if module is None:
+        return _other_code(planned, "a probe that is not part of this release")
+    probe = cast("Probe", _Stopped if stated.problem == "PROBE_ERROR" else module)
+    found = _measure()(planned, _facts(module), probe, log, seed=predicate.plan.seed, artefact_kind=predicate.measured.artefact_kind)
+    if found == stated:
+        return None
+    if digest_bytes(Path(str(module.__file__)).read_bytes()) != stated.code_digest:
+        return _other_code(planned, "a probe whose code is not this release's, and gives other numbers here")
+    fixed = replace(found, interval=stated.interval, assay=stated.assay, p_leak=stated.p_leak, p_trace=stated.p_trace)
+    if fixed != stated:
+        raise ValueError(f"an item log that gives other numbers for {planned.probe_id}: {', '.join(_differing(fixed, stated))}")
+    return _drawn(planned, found, stated, predicate.measured.environment)
+
+
+def _drawn(planned: PlannedProbe, found: ProbeResult, stated: ProbeResult, environment: dict[str, str]) -> ExtraMissing | None:
+    """Compare what depends on drawing.
+
+    One last figure of an interval is free: sums of floats differ in it from machine to machine. One draw more or less
+    behind a p-value moves it by ten such figures, so it is held to be the same.
+    """
+    pairs = [
+        ("interval", *_interval_gap(found.interval, stated.interval)),
+        ("assay", *_interval_gap(found.assay, stated.assay)),
+        ("p_leak", *_p_gap(found.p_leak, stated.p_leak)),
+        ("p_trace", *_p_gap(found.p_trace, stated.p_trace)),
+    ]
+    off = [(name, gap, allowed) for name, gap, allowed in pairs if gap > _LAST_FIGURE]
+    if not off:
+        return None
+    here = dict(_versions())
+    is_same = all(environment.get(name) == number for name, number in here.items())
+    if is_same or any(gap > allowed for _, gap, allowed in off):
+        raise ValueError(f"an item log that gives other numbers for {planned.probe_id}: {', '.join(name for name, *_ in off)}")
+    wanted = " ".join(f"{name}=={environment[name]}" for name in here if name in environment)
+    return ExtraMissing(
+        found=f"{planned.probe_id}: {', '.join(name for name, *_ in off)} drawn otherwise by this numpy and scipy",
+        expected=wanted or "the numpy and scipy of the report, which it does not name",
+        remedy=f"pip install {wanted} and check again" if wanted else "ask the operator which ones they were",
+    )
+
+
+def _interval_gap(found: Interval | None, stated: Interval | None) -> tuple[Decimal, Decimal]:
+    """Return the greater distance of two ends and what another drawing would explain; an absent interval is infinitely far."""
+    if found is None or stated is None:
+        return _absent(found, stated)
+    if found.level != stated.level:
+        return Decimal("inf"), Decimal(0)
+    ends = [(Decimal(found.low), _decimal(stated.low)), (Decimal(found.high), _decimal(stated.high))]
+    width = Decimal(found.high) - Decimal(found.low)
+    return max(abs(here - there) for here, there in ends), _SHARE_OF_WIDTH * width
+
+
+def _p_gap(found: str | None, stated: str | None) -> tuple[Decimal, Decimal]:
+    if found is None or stated is None:
+        return _absent(found, stated)
+    p = Decimal(found)
+    error = (max(p * (1 - p), 1 / _SIGN_DRAWS) / _SIGN_DRAWS).sqrt()
+    return abs(p - _decimal(stated)), _STANDARD_ERRORS * error
+
+
+def _absent(found: object, stated: object) -> tuple[Decimal, Decimal]:
+    return (Decimal(0) if found is stated else Decimal("inf")), Decimal(0)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        value = Decimal("nan")
+    if not value.is_finite():
+        raise ValueError("a stated number that is none")
+    return value
+
+
+def _differing(found: ProbeResult, stated: ProbeResult) -> Iterator[str]:
+    return (name for name in type(found).__dataclass_fields__ if getattr(found, name) != getattr(stated, name))
+
+
+class _Stopped:
+    """Stands for a probe that stopped with an error: its result must hold no number."""
+
+    @staticmethod
+    def value(_scores: Any) -> float | None:  # noqa: ANN401 - whatever the item
+        raise ArithmeticError
+
+
+def _facts(module: ModuleType) -> _Facts:
+    return _Facts(**{name: module.CARD[name] for name in _Facts.__dataclass_fields__})
+
+
+def _other_code(planned: PlannedProbe, found: str) -> ExtraMissing:
+    return ExtraMissing(
+        found=f"{planned.probe_id} ({planned.name}): {found}",
+        expected=f"the probe's file with digest {planned.code_digest}",
+        remedy="check with the release that made the report, which its statement names under software",
+    )
+
+
+def _measure() -> Callable[..., ProbeResult]:
+    try:
+        from rtbf.verify.measure import measure_from_log  # noqa: PLC0415 - wakes scipy, which no other step of the checker needs
+    except ImportError as missing:
+        raise _no_scipy() from missing
+    return measure_from_log
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    from rtbf.statistics import drawn_by  # noqa: PLC0415 - as above; it was loaded when the numbers were computed
+
+    return drawn_by()
+
+
+def _no_scipy() -> ExtraMissing:
+    return ExtraMissing(
+        found="no numpy or scipy here", expected="what the probes' statistics are computed with", remedy="pip install scipy"
+    )
