@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 from rtbf.errors import DiskFull
@@ -47,6 +48,24 @@ def replace_file(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             neighbour.unlink()
+
+
+def place_file_once(path: Path, content: bytes) -> bool:
+    """Write `path` whole and with mode 0600 unless it exists; return whether it was written. Of two writers one wins."""
+    neighbour = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    with contextlib.suppress(FileNotFoundError):
+        neighbour.unlink()
+    try:
+        create_secret_file(neighbour, content)
+        # A rename would replace what is there; a second name for the file is refused when the name is taken (link(2)).
+        path.hardlink_to(neighbour)
+        sync_folder(path.parent)
+    except FileExistsError:
+        return False
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            neighbour.unlink()
+    return True
 
 
 def sync_folder(path: Path) -> None:

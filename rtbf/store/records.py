@@ -86,6 +86,16 @@ def records_of(session: Session, ticket_id: str, kind: type[R]) -> tuple[R, ...]
     return tuple(_loaded(row, kind) for row in rows)
 
 
+def all_records(session: Session, kind: type[R]) -> tuple[R, ...]:
+    """Return every ticket's records of a stage, oldest first."""
+    rows = session.scalars(
+        select(StageRecordRow)
+        .where(StageRecordRow.stage == STAGES[kind])
+        .order_by(StageRecordRow.created_at, StageRecordRow.ticket_id, StageRecordRow.number)
+    )
+    return tuple(_loaded(row, kind) for row in rows)
+
+
 def record_with_digest(session: Session, ticket_id: str, kind: type[R], digest: str) -> R | None:
     """Return the ticket's record of a stage by its digest, or None when there is none."""
     row = session.scalar(
