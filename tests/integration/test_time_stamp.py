@@ -29,7 +29,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     authority: Authority
     over: threading.Event
 
-    def do_POST(self) -> None:
+    def stamp(self) -> None:
         query = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/broken":
             self.send_error(500)
@@ -72,7 +72,7 @@ def authority(tmp_path: Path) -> Authority:
 def address(authority: Authority) -> Iterator[str]:
     """Where the authority answers."""
     over = threading.Event()
-    handler = type("Handler", (_Handler,), {"authority": authority, "over": over})
+    handler = type("Handler", (_Handler,), {"authority": authority, "over": over, "do_POST": _Handler.stamp})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
