@@ -51,6 +51,8 @@ _STANDARD_ERRORS = Decimal(9)
 """Two drawings of one p-value differ by more than this many of either's standard errors about never."""
 _SIGN_DRAWS = Decimal(100_000)
 _LAST_FIGURE = Decimal("0.000001")
+_MOST_ITEMS = 20_000
+"""Of one side: scipy holds 9 999 draws of every record at once, which is 1.6 GB for so many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +84,12 @@ def recheck_items(predicate: Predicate | PredicateV2 | PredicateV1, item_log: by
             remedy="verify the artefact again; this report's own figures stand as they were signed",
         )
     log = read_item_log(item_log)
+    if max(len(log.forget.original), len(log.holdout.original)) > _MOST_ITEMS:
+        raise ExtraMissing(
+            found=f"more than {_MOST_ITEMS} items of one side",
+            expected="no more than this checker holds in memory",
+            remedy="compute the probes again with rtbf.verify.measure on a larger machine",
+        )
     # 2. Arms.
     _require_arms(predicate, log)
     # 3. and 4. Numbers.
@@ -119,6 +127,7 @@ def _recheck(
     module = next((module for module in _MODULES if module.CARD["name"] == planned.name), None)
     if module is None:
         return _other_code(planned, "a probe that is not part of this release")
+    _decimal(planned.margin)
     probe = cast("Probe", _Stopped if stated.problem == "PROBE_ERROR" else module)
     found = _measure()(planned, _facts(module), probe, log, seed=predicate.plan.seed, artefact_kind=predicate.measured.artefact_kind)
     if found == stated:

@@ -275,3 +275,19 @@ def test_without_scipy_nothing_is_decided(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(ExtraMissing, match="pip install scipy"):
         check_items.recheck_items(predicate, log)
+
+
+def test_more_items_than_the_checker_holds_in_memory_are_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    predicate, log = honest(8)
+    monkeypatch.setattr(check_items, "_MOST_ITEMS", 5)
+
+    with pytest.raises(ExtraMissing, match="more than 5 items"):
+        recheck_items(predicate, log)
+
+
+def test_a_margin_that_is_no_number_is_refused() -> None:
+    predicate, log = honest(8)
+    plan = replace(predicate.plan, probes=tuple(replace(one, margin="wide") for one in predicate.plan.probes))
+
+    with pytest.raises(ValueError, match="stated number"):
+        recheck_items(replace(predicate, plan=plan), log)
