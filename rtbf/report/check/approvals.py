@@ -20,12 +20,12 @@ from rtbf.report.check.handed import Misfit, Seen
 from rtbf.report.predicate_v1 import StatementBodyV1
 
 if TYPE_CHECKING:
+    from rtbf.evidence.trust_file import Trust
     from rtbf.report.check.handed import Found, Handed
     from rtbf.report.lawful import ApprovalPart, SignaturePart
     from rtbf.report.predicate import Predicate
     from rtbf.report.predicate_v1 import PredicateV1
     from rtbf.report.predicate_v2 import PredicateV2
-    from rtbf.report.trust import Trust
 
 EXPECTED = "approvals of this very plan by enough other people, before it was carried out"
 

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from rtbf.evidence.dsse import OpenedEnvelope
+    from rtbf.evidence.tree_head import TreeHead
+    from rtbf.evidence.trust_file import Trust, TrustedKey
+    from rtbf.report.check.event_lines import Event
     from rtbf.report.predicate import StatementBody
     from rtbf.report.predicate_v1 import StatementBodyV1
     from rtbf.report.predicate_v2 import StatementBodyV2
-    from rtbf.report.trust import Trust, TrustedKey
 
 T = TypeVar("T")
 
@@ -44,24 +48,55 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Handed:
-    """Everything the auditor handed over. None: not handed over."""
+    """Everything the auditor handed over. None: not handed over.
+
+    envelope       report.dsse.json; empty when only a receipt is checked
+    trust          the trust file, got by another path
+    bundle         name → content of a whole bundle; None for an envelope or a receipt alone
+    root           the key id that the trust file's root must have
+    min_trust      the highest version of the trust file that the auditor has seen
+    token          report.dsse.json.tsr, when it did not come in a bundle
+    pdf            report.pdf, when it did not come in a bundle, or a second copy of it
+    head           a tree head of the auditor's own; `consistency`: the proof between it and the bundle's
+    receipt        what the requester got at intake
+    items          the disclosed per-item log
+    now            today, to say that a trust file has expired; None: not looked at
+    """
 
     envelope: bytes
     trust: bytes
+    bundle: Mapping[str, bytes] | None = None
+    root: str | None = None
+    min_trust: int | None = None
     artefact: Path | None = None
+    token: bytes | None = None
     pdf: bytes | None = None
+    head: bytes | None = None
+    consistency: bytes | None = None
+    receipt: bytes | None = None
+    items: bytes | None = None
+    now: datetime | None = None
 
 
 @dataclass(kw_only=True, slots=True)
 class Found:
-    """What the steps before have established; each fills in what the next ones read."""
+    """What the steps before have established; each fills in what the next ones read.
+
+    proven_at      when an outside authority saw the envelope; None without a token that holds
+    remarks        what the auditor should know and what is no fault
+    superseded_by  the report that the bundle's ledger names in this one's place
+    """
 
     opened_envelope: OpenedEnvelope | None = None
     read_trust_file: Trust | None = None
     signer: TrustedKey | None = None
     statement: dict[str, Any] = field(default_factory=dict)
+    proven_at: datetime | None = None
     read_body: StatementBody | StatementBodyV1 | StatementBodyV2 | None = None
     is_verdict_shown: bool = False
+    head: TreeHead | None = None
+    events: tuple[Event, ...] = ()
+    superseded_by: str | None = None
     remarks: list[str] = field(default_factory=list)
 
     @property

@@ -1,6 +1,7 @@
 """The command `rtbf-check FILE --trust trust.json`. argparse, not click: the checker needs cryptography and rfc8785 only.
 
-Exit codes: 0 good · 1 bad · 2 usage · 3 cannot be decided.
+FILE is bundle.zip, an unpacked bundle, report.dsse.json or an intake receipt. Exit codes: 0 good · 1 bad · 2 usage · 3 cannot
+be decided.
 """
 
 from __future__ import annotations
@@ -9,37 +10,87 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rtbf.report.check.form import MAX_ENVELOPE_BYTES
+from rtbf.clock import utc_now
+from rtbf.evidence.keys import read_fingerprint
+from rtbf.evidence.tlog_proof import MAX_PROOF_BYTES
+from rtbf.evidence.tree_head import MAX_NOTE_BYTES
+from rtbf.evidence.trust_file import MAX_TRUST_BYTES
+from rtbf.report.bundle import MAX_BUNDLE_BYTES, MAX_ENVELOPE_BYTES, MAX_PDF_BYTES, MAX_TOKEN_BYTES, read_bundle_folder
+from rtbf.report.check.disclosed import MAX_ITEMS_BYTES
+from rtbf.report.check.events import MAX_RECEIPT_BYTES, RECEIPT_SCHEMA
 from rtbf.report.check.outcome import EXIT_CODES, outcome_as_json, outcome_as_text
-from rtbf.report.check.pdf import MAX_PDF_BYTES
-from rtbf.report.check.run import check_report
-from rtbf.report.trust import MAX_TRUST_BYTES
+from rtbf.report.check.run import check_archive, check_bundle, check_receipt, check_report, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rtbf.report.check.outcome import CheckOutcome
+
+_ZIP_BEGINS = b"PK"
+_RECEIPT_ENDS = f'"schema":"{RECEIPT_SCHEMA}"}}'.encode()
+"""The last field of a receipt in canonical form; whatever else ends so is refused as a receipt."""
+_BESIDE = (
+    ("token", MAX_TOKEN_BYTES, "the time-stamp, report.dsse.json.tsr, when FILE is the envelope alone"),
+    ("pdf", MAX_PDF_BYTES, "the printed view, report.pdf, when it is not in the bundle, or a copy of it"),
+    ("items", MAX_ITEMS_BYTES, "the disclosed per-item log, to work the measurements out again"),
+    ("head", MAX_NOTE_BYTES, "a tree head that you kept, or got from somebody else"),
+    ("consistency", MAX_PROOF_BYTES, "the proof between that head and the bundle's, from the operator"),
+    ("receipt", MAX_RECEIPT_BYTES, "the receipt that the requester got at intake"),
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check the report named on the command line, print each step, and return the exit code. `rtbf-check` starts here."""
-    parser = argparse.ArgumentParser(prog="rtbf-check", description="Check a signed rtbf audit report offline.")
-    parser.add_argument("report", type=Path, metavar="FILE", help="the envelope, report.dsse.json")
-    parser.add_argument("--trust", type=Path, required=True, metavar="FILE", help="trust.json, got from the operator by another path")
-    parser.add_argument("--artefact", type=Path, metavar="FOLDER", help="the unlearned model's folder")
-    parser.add_argument("--pdf", type=Path, metavar="FILE", help="the printed view, report.pdf")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    asked = parser.parse_args(argv)
+    """Check what the command line names, print each step, and return the exit code. `rtbf-check` starts here."""
+    asked = _parser().parse_args(argv)
     try:
-        envelope = _read(asked.report, MAX_ENVELOPE_BYTES)
         trust = _read(asked.trust, MAX_TRUST_BYTES)
-        pdf = None if asked.pdf is None else _read(asked.pdf, MAX_PDF_BYTES)
+        beside = {name: None if getattr(asked, name) is None else _read(getattr(asked, name), limit) for name, limit, _ in _BESIDE}
+        outcome = _checked(asked.file, trust, beside, asked)
     except OSError as failed:
         print(f"cannot decide: {failed.filename} cannot be read ({type(failed).__name__})", file=sys.stderr)
         return EXIT_CODES["cannot decide"]
-    outcome = check_report(envelope, trust, artefact=asked.artefact, pdf=pdf)
     print(json.dumps(outcome_as_json(outcome), ensure_ascii=True, indent=2) if asked.json else outcome_as_text(outcome))
     return EXIT_CODES[outcome.status]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rtbf-check", description="Check a signed rtbf audit report offline.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="bundle.zip, an unpacked bundle, report.dsse.json, or an intake receipt")
+    parser.add_argument("--trust", type=Path, required=True, metavar="FILE", help="trust.json, got from the operator by another path")
+    parser.add_argument("--root", type=_root, metavar="FINGERPRINT", help="the trust file's root, from paper or contract")
+    parser.add_argument("--min-trust-version", type=int, metavar="N", help="the highest version of the trust file that you have seen")
+    parser.add_argument("--artefact", type=Path, metavar="FOLDER", help="the unlearned model's folder")
+    for name, _, words in _BESIDE:
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=words)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _root(text: str) -> str:
+    try:
+        return read_fingerprint(text)
+    except ValueError as refused:
+        raise argparse.ArgumentTypeError(str(refused)) from None
+
+
+def _checked(path: Path, trust: bytes, beside: dict[str, bytes | None], asked: Any) -> CheckOutcome:  # noqa: ANN401 - argparse's namespace
+    """Check what `path` holds: told apart by what it is, never by its name."""
+    pinned: dict[str, Any] = {"root": asked.root, "min_trust_version": asked.min_trust_version, "now": utc_now()}
+    whole = {**pinned, "artefact": asked.artefact, **{name: content for name, content in beside.items() if name != "token"}}
+    if path.is_dir():
+        try:
+            bundle = read_bundle_folder(path)
+        except ValueError as refused:
+            return unreadable(str(refused))
+        return check_bundle(bundle, trust, **whole)
+    raw = _read(path, MAX_BUNDLE_BYTES)
+    if raw.startswith(_ZIP_BEGINS):
+        return check_archive(raw, trust, **whole)
+    if raw.endswith(_RECEIPT_ENDS):
+        return check_receipt(raw, trust, **pinned)
+    return check_report(raw[: MAX_ENVELOPE_BYTES + 1], trust, token=beside["token"], **whole)
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

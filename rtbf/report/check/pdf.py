@@ -1,30 +1,67 @@
-"""Step 8: the printed view carries this very envelope. Needs --pdf. Its pages are not compared with the statement."""
+"""Step 11: the printed view. With the pdf extra and a root certificate: signed, unchanged, and carrying this very envelope.
+
+Without them only the attachment is looked for, which shows little: the step is then not decided. Its pages are never
+compared with the statement; the envelope counts.
+"""
 
 from __future__ import annotations
 
+import base64
 import re
 import zlib
 from typing import TYPE_CHECKING
 
+from rtbf.errors import ExtraMissing
+from rtbf.report.approvals import exact_instant
+from rtbf.report.bundle import MAX_PDF_BYTES, PDF_NAME
 from rtbf.report.check.handed import Misfit, Seen
+from rtbf.report.predicate import StatementBody
 
 if TYPE_CHECKING:
     from rtbf.report.check.handed import Found, Handed
 
 EXPECTED = "the PDF that was issued with this envelope"
-MAX_PDF_BYTES = 64 << 20
 _STREAM = re.compile(rb"stream\r?\n")
 
 
-def check(handed: Handed, _found: Found) -> Seen:
-    """Look for the envelope among the PDF's streams; raises Misfit when none is it."""
-    if handed.pdf is None:
-        return Seen(is_decided=False, detail="not asked for: hand over --pdf FILE")
-    if len(handed.pdf) > MAX_PDF_BYTES:
+def check(handed: Handed, found: Found) -> Seen:
+    """Verify the PDF as far as it can be; raises Misfit when it is not the one of this envelope."""
+    pdf = handed.pdf if handed.bundle is None else handed.bundle.get(PDF_NAME)
+    if pdf is None:
+        where = "not asked for: hand over --pdf FILE" if handed.bundle is None else "this bundle has no PDF, and its ledger names none"
+        return Seen(is_decided=False, detail=where)
+    if len(pdf) > MAX_PDF_BYTES:
         raise Misfit(f"a PDF larger than {MAX_PDF_BYTES} bytes", "the report's own PDF")
-    if not carries(handed.pdf, handed.envelope):
-        raise Misfit("a PDF that does not carry this envelope", "the PDF that was issued with it")
-    return Seen(is_decided=True, detail="the PDF carries this envelope; its pages are a view and are not signed")
+    if not isinstance(found.body, StatementBody):
+        return _carried(pdf, handed.envelope, "PDFs of this version of reports were not signed")
+    if not found.trust.pdf_roots:
+        return _carried(pdf, handed.envelope, "the trust file names no certificate for it")
+    try:
+        return Seen(is_decided=True, detail=_verified(pdf, handed, found, found.body))
+    except ExtraMissing as missing:
+        return _carried(pdf, handed.envelope, missing.remedy)
+
+
+def _verified(pdf: bytes, handed: Handed, found: Found, body: StatementBody) -> str:
+    # pyHanko takes longer to load than all other steps together: woken only for a PDF.
+    from rtbf.report.pdf.verify import verify_pdf  # noqa: PLC0415 - as said
+
+    try:
+        return verify_pdf(
+            pdf,
+            envelope=handed.envelope,
+            roots=[base64.b64decode(root) for root in found.trust.pdf_roots],
+            tsa_roots=[base64.b64decode(root) for root in found.trust.tsa_roots],
+            issued_at=exact_instant(body.predicate.report.issued_at),
+        )
+    except ValueError as refused:
+        raise Misfit(f"a PDF that does not hold ({refused})", EXPECTED) from None
+
+
+def _carried(pdf: bytes, envelope: bytes, why: str) -> Seen:
+    if not carries(pdf, envelope):
+        raise Misfit("a PDF that does not carry this envelope", EXPECTED)
+    return Seen(is_decided=False, detail=f"it carries this envelope; its signature was not judged: {why}")
 
 
 def carries(pdf: bytes, content: bytes) -> bool:

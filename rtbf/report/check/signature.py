@@ -12,12 +12,12 @@ from cryptography.exceptions import InvalidSignature
 from rtbf.evidence.dsse import PAYLOAD_TYPE, pae
 from rtbf.evidence.keys import REPORT_SIGNER
 from rtbf.evidence.strict_json import read_strict_json
-from rtbf.report.check.form import MAX_ENVELOPE_BYTES
+from rtbf.evidence.trust_file import public_key
+from rtbf.report.bundle import MAX_ENVELOPE_BYTES
 from rtbf.report.check.handed import Misfit, Seen, Undecided
 from rtbf.report.predicate import PREDICATE_TYPE, STATEMENT_TYPE
 from rtbf.report.predicate_v1 import PREDICATE_TYPE_V1
 from rtbf.report.predicate_v2 import PREDICATE_TYPE_V2
-from rtbf.report.trust import public_key
 
 if TYPE_CHECKING:
     from typing import Any

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rtbf.evidence.canonical import canonical_bytes
 from rtbf.evidence.dsse import pae, sign_envelope
 from rtbf.evidence.keys import key_id
-from rtbf.report.check.form import MAX_ENVELOPE_BYTES
+from rtbf.report.bundle import MAX_ENVELOPE_BYTES
 from rtbf.report.check.main import main
-from rtbf.report.check.run import check_report
+from rtbf.report.check.run import STEPS, check_report
 from rtbf.report.statement import build_statement
 from tests import builders
 
@@ -54,7 +54,7 @@ def test_a_good_report_is_accepted_with_its_verdict_class_and_claim(good_envelop
     outcome = check_report(good_envelope, good_trust, artefact=artefact)
 
     assert outcome.status == "ok"
-    assert [step.status for step in outcome.steps] == ["ok"] * 7 + ["not decided"]
+    assert [step.status for step in outcome.steps] == ["ok"] * 7 + ["not decided"] * 5
     assert (outcome.verdict, outcome.award, outcome.ticket_id) == ("PASS", "approximate", "tkt_01test")
     assert outcome.claim is not None
     assert outcome.claim.startswith("On the probes F1, F2")
@@ -64,7 +64,7 @@ def test_files_that_were_not_handed_over_are_not_decided(good_envelope: bytes, g
     outcome = check_report(good_envelope, good_trust)
 
     assert outcome.status == "ok"
-    assert [step.status for step in outcome.steps[5:]] == ["ok", "not decided", "not decided"]
+    assert [step.status for step in outcome.steps[5:]] == ["ok", *["not decided"] * 6]
 
 
 def test_a_refused_report_shows_no_verdict(good_envelope: bytes) -> None:
@@ -100,7 +100,7 @@ def test_malformed_files_are_refused_at_the_first_step(raw: bytes, found: str, g
 
     assert _refusing_step(outcome) == "form"
     assert found in str(outcome.refusal)
-    assert [step.status for step in outcome.steps] == ["failed", *["not decided"] * 7]
+    assert [step.status for step in outcome.steps] == ["failed", *["not decided"] * 11]
 
 
 def test_a_pdf_in_the_envelopes_place_is_told_where_it_belongs(good_trust: bytes) -> None:
@@ -173,7 +173,7 @@ def test_a_swapped_payload_type_is_refused_even_when_signed(good_envelope: bytes
 
 @pytest.mark.parametrize("field", ["_type", "predicateType"])
 def test_an_unknown_statement_version_cannot_be_decided(field: str, good_trust: bytes) -> None:
-    forged = _forged(lambda statement: statement.update({field: statement[field].replace("/v1", "/v9").replace("/v2", "/v9")}))
+    forged = _forged(lambda statement: statement.update({field: statement[field].replace("/v1", "/v9").replace("/v3", "/v9")}))
 
     outcome = check_report(forged, good_trust)
 
@@ -467,7 +467,7 @@ def test_json_output_is_one_object_with_every_step(
 
     printed = json.loads(capsys.readouterr().out)
     assert (printed["status"], printed["verdict"], printed["class"]) == ("ok", "PASS", "approximate")
-    assert [step["name"] for step in printed["steps"]] == ["form", "trust", "signature", "time", "content", "approvals", "files", "pdf"]
+    assert [step["name"] for step in printed["steps"]] == list(STEPS)
 
 
 def test_the_checker_starts_without_the_service_and_the_models() -> None:

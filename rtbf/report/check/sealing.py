@@ -1,0 +1,102 @@
+"""Step 10: the ledger names exactly the files at hand. Envelope, PDF and token are those of the event `report.sealed`.
+
+A token that came later is named by a later `report.stamped`. A report that the ledger says was superseded is still what it
+was; that it was superseded is said loudly. Does not show a superseding report that was made after the bundle.
+Source: evidence.md §4 step 8; attacks 16 to 18 and 21 of its §5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from rtbf.report.bundle import PDF_NAME, TOKEN_NAME
+from rtbf.report.check.handed import Misfit, Seen
+from rtbf.report.predicate import StatementBody
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rtbf.report.check.event_lines import Event
+    from rtbf.report.check.handed import Found, Handed
+    from rtbf.report.predicate import Predicate
+
+EXPECTED = "the files that the ledger names"
+SEALED = "report.sealed"
+STAMPED = "report.stamped"
+_FIELDS = frozenset({"attempt", "report", "envelope", "pdf", "token", "supersedes"})
+
+
+def check(handed: Handed, found: Found) -> Seen:
+    """Compare the files with the sealing event; raises Misfit when one is another, missing, or not named."""
+    body = found.body
+    if handed.bundle is None or not isinstance(body, StatementBody):
+        return Seen(is_decided=False, detail="not at hand: the bundle has the event that names the files")
+    predicate = body.predicate
+    sealed = _sealing_event(found.events, predicate)
+    _require_place(sealed, found.events, predicate)
+    envelope = _digest(handed.envelope)
+    if sealed.data["envelope"] != envelope:
+        raise Misfit("an envelope that is not the one that was sealed", "the digest in the event")
+    _require_named(handed.bundle, PDF_NAME, {sealed.data["pdf"]} - {None})
+    tokens = {sealed.data["token"]} - {None} | _later_tokens(found.events, sealed, envelope)
+    _require_named(handed.bundle, TOKEN_NAME, tokens)
+    if handed.pdf is not None and _digest(handed.pdf) != sealed.data["pdf"]:
+        raise Misfit("a PDF that is not the one that was sealed", "the digest in the event")
+    found.superseded_by = _superseded_by(found.events, sealed, predicate.report.report_id)
+    names = ", ".join(["envelope", *(word for word, name in (("PDF", PDF_NAME), ("time-stamp", TOKEN_NAME)) if name in handed.bundle)])
+    return Seen(is_decided=True, detail=f"event {sealed.seq} names {names} by digest")
+
+
+def _sealing_event(events: tuple[Event, ...], predicate: Predicate) -> Event:
+    report = predicate.report
+    found = [event for event in events if event.type == SEALED and event.data.get("report") == report.report_id]
+    if len(found) != 1:
+        raise Misfit(f"{len(found)} events that seal this report", "exactly one")
+    (sealed,) = found
+    if set(sealed.data) != _FIELDS or sealed.data["attempt"] != report.attempt:
+        raise Misfit("an event that seals this report otherwise than it is", f"this attempt, and {', '.join(sorted(_FIELDS))}")
+    earlier = None if predicate.supersedes is None else predicate.supersedes.report_id
+    if sealed.data["supersedes"] != earlier:
+        raise Misfit("a report and its sealing that name different reports as superseded", "one word on both")
+    return sealed
+
+
+def _require_place(sealed: Event, events: tuple[Event, ...], predicate: Predicate) -> None:
+    """The report lies between its own tree head and its sealing; what it supersedes was sealed before, with the named envelope."""
+    if sealed.idx < predicate.trail.tree_size:
+        raise Misfit("a report sealed before the tree head that it names", "the report's head first")
+    earlier = predicate.supersedes
+    if earlier is None:
+        return
+    before = [event for event in events if event.type == SEALED and event.data.get("report") == earlier.report_id]
+    if [event.data.get("envelope") for event in before] != [earlier.envelope_sha256] or before[0].seq > sealed.seq:
+        raise Misfit("a report that supersedes one that the ledger does not know", "a report sealed before this one")
+
+
+def _require_named(bundle: Mapping[str, bytes], name: str, digests: set[str]) -> None:
+    if name in bundle and _digest(bundle[name]) not in digests:
+        raise Misfit(f"a {name} that the ledger does not name", "the digest in the event")
+    if name not in bundle and digests:
+        raise Misfit(f"no {name}, though the ledger names one", "a whole bundle")
+
+
+def _later_tokens(events: tuple[Event, ...], sealed: Event, envelope: str) -> set[str]:
+    return {
+        str(event.data.get("token"))
+        for event in events[sealed.seq :]
+        if event.type == STAMPED and event.data.get("report") == sealed.data["report"] and event.data.get("envelope") in {None, envelope}
+    }
+
+
+def _superseded_by(events: tuple[Event, ...], sealed: Event, report_id: str) -> str | None:
+    """Return the last report of the chain that stands in for this one, None when none does."""
+    standing = report_id
+    for event in events[sealed.seq :]:
+        if event.type == SEALED and event.data.get("supersedes") == standing:
+            standing = str(event.data.get("report"))
+    return None if standing == report_id else standing
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
