@@ -15,7 +15,7 @@ from license_expression import AND, OR, ExpressionError, LicenseExpression, get_
 
 ALLOWED = frozenset({
     "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "ISC",
-    "MIT", "MIT-0", "PSF-2.0", "Unlicense", "Zlib",
+    "MIT", "MIT-0", "OFL-1.1", "PSF-2.0", "Unlicense", "Zlib",
 })  # fmt: skip
 
 EXCEPTIONS = {

@@ -49,12 +49,17 @@ def pdf_signer(number: int = 11, made_at: datetime = datetime(2026, 1, 2, tzinfo
     return PDFSigner(ca_key=ca_key, ca=ca, key=key, certificate=create_pdf_certificate(ca_key, ca, key.public_key(), made_at))
 
 
-@lru_cache(maxsize=1)
-def printed_report() -> tuple[bytes, bytes]:
-    """Return the envelope of `builders.case()` and its unsigned PDF."""
+def print_report() -> tuple[bytes, bytes]:
+    """Return the envelope of `builders.case()` and its unsigned PDF, printed anew."""
     made = builders.case()
     envelope = builders.envelope(made)
     return envelope, render_pdf(build_statement(made), envelope, key_id(builders.signing_key().public_key()))
+
+
+@lru_cache(maxsize=1)
+def printed_report() -> tuple[bytes, bytes]:
+    """Return what `print_report` gives, once for all."""
+    return print_report()
 
 
 @lru_cache(maxsize=1)

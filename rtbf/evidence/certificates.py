@@ -18,13 +18,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 DOCUMENT_SIGNING = "1.3.6.1.5.5.7.3.36"
 """id-kp-documentSigning of RFC 9336: the extended key usage that the leaf carries and the verification asks for."""
+EMAIL_PROTECTION = ExtendedKeyUsageOID.EMAIL_PROTECTION.dotted_string
+"""Beside it on the leaf, for readers built on NSS (poppler, Okular, LibreOffice): to them a document is signed mail, and
+without this purpose they call the certificate corrupted. It lets nobody in: the issuer counts for reports alone."""
 CA_VALID_DAYS = 3653
 """Ten years with their leap days."""
 LEAF_VALID_DAYS = 730
@@ -58,9 +61,9 @@ def create_pdf_certificate(
 ) -> bytes:
     """Return a document-signing certificate for the public key, issued by `ca` (DER), DER, valid for two years from `now`.
 
-    Key usage: digital signature and content commitment (non-repudiation), critical; extended key usage: document signing
-    only. It never outlives its issuer. Raises ValueError when `ca` cannot be read, is not the certificate of `ca_key`, or
-    has run out, and for a key that is not on P-256.
+    Key usage: digital signature and content commitment (non-repudiation), critical; extended key usage: document signing,
+    and e-mail protection for the readers that know no other. It never outlives its issuer. Raises ValueError when `ca`
+    cannot be read, is not the certificate of `ca_key`, or has run out, and for a key that is not on P-256.
     """
     _require_p256(leaf_public_key)
     issuer = x509.load_der_x509_certificate(ca)
@@ -68,13 +71,14 @@ def create_pdf_certificate(
         raise ValueError("the issuer's certificate is not for the issuer's key")
     if issuer.not_valid_after_utc <= now:
         raise ValueError(f"the issuer's certificate ran out on {issuer.not_valid_after_utc:%Y-%m-%d}")
+    purposes = [x509.ObjectIdentifier(purpose) for purpose in (DOCUMENT_SIGNING, EMAIL_PROTECTION)]
     identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     organisation = [str(entry.value) for entry in issuer.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
     subject = _name(organisation[0] if organisation else None, "report signature")
     made = _builder(subject, issuer.subject, leaf_public_key, now, LEAF_VALID_DAYS, issuer.not_valid_after_utc)
     made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     made = made.add_extension(_usage(signs_documents=True), critical=True)
-    made = made.add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(DOCUMENT_SIGNING)]), critical=False)
+    made = made.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(leaf_public_key), critical=False)
     made = made.add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
     return made.sign(ca_key, SHA256()).public_bytes(Encoding.DER)

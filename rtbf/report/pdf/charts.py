@@ -33,6 +33,11 @@ def shown(text: str | None) -> str:
     return plain.replace("-", "−")
 
 
+def percent(share: str) -> str:
+    """Return a share as a percentage without needless zeros: "0.90" gives "90 %"."""
+    return f"{(Decimal(share) * 100).normalize():f} %"
+
+
 def probe_chart(probe: Mapping[str, Any]) -> dict[str, Any]:
     """Return the bars of each arm that was measured, and the strip of the effect with its interval and margin."""
     is_utility = probe["family"] == "utility"
@@ -80,7 +85,7 @@ def _note(probe: Mapping[str, Any]) -> str:
     """Return the unit, the direction, and how many items came out word for word."""
     note = f"{probe['unit']}; higher is {probe['higher_is']}"
     if probe["witnesses"]:
-        note += f"; {probe['witnesses']} item(s) reproduced word for word"
+        note += f"; {probe['witnesses']} item{'s' if probe['witnesses'] != 1 else ''} reproduced word for word"
     return note
 
 

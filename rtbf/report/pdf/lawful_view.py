@@ -29,19 +29,25 @@ _TONES = {"kept": "good", "missed": "bad", "running": "open"}
 
 
 def deadline_words(clock: Mapping[str, Any]) -> dict[str, str]:
-    """Return one sentence on the deadline and its tone: kept, missed or running, with both dates where they differ."""
+    """Return the deadline's standing as a word and as a sentence, and its tone: kept, missed or running.
+
+    With both dates where they differ. `rest` is the sentence without the word, for where that stands above it.
+    """
     due, answered = day(clock["deadline_on"]), clock["answered_on"]
-    if clock["standing"] == "kept":
-        said = f"Deadline kept: answered on {day(answered)}, due by {due}."
+    if answered is not None:
+        said = f"answered on {day(answered)}, due by {due}."
     elif clock["standing"] == "running":
-        said = f"Deadline running: an answer is due by {due}; none had been sent when this report was issued."
-    elif answered is None:
-        said = f"Deadline missed: an answer was due by {due}, and none had been sent when this report was issued."
+        said = f"an answer is due by {due}; none had been sent when this report was issued."
     else:
-        said = f"Deadline missed: answered on {day(answered)}, due by {due}."
+        said = f"an answer was due by {due}, and none had been sent when this report was issued."
     if clock["strict_deadline_on"] != clock["deadline_on"]:
         said += f" Without suspension or extension it would have been {day(clock['strict_deadline_on'])}."
-    return {"text": said, "tone": _TONES[clock["standing"]]}
+    return {
+        "word": clock["standing"].upper(),
+        "text": f"Deadline {clock['standing']}: {said}",
+        "rest": said[0].upper() + said[1:],
+        "tone": _TONES[clock["standing"]],
+    }
 
 
 def clock_view(clock: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """Print a signed statement as a PDF with typst: the same statement gives the same bytes, on one release of typst.
 
 The statement reaches the template as JSON through `sys.inputs` and never as template source, so no text of a record can
-become markup. Only typst's own fonts are used. The PDF carries the envelope as an attachment; it is a view of it, and
-its pages are not signed. Refuses with ExtraMissing when the pdf extra is not installed.
+become markup. Only the fonts in `fonts` are used: neither the machine's nor typst's own. The PDF carries the envelope as an
+attachment and is a view of it; `sign` signs it. Refuses with ExtraMissing when the pdf extra is not installed.
 """
 
 from __future__ import annotations
 
 import json
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtbf.clock import parse_rfc3339
@@ -36,14 +37,12 @@ def render_pdf(statement: Mapping[str, Any], envelope: bytes, signer: str) -> by
     """
     if typst is None:
         raise ExtraMissing(found="no typst package", expected="the pdf extra", remedy="pip install 'rtbf[pdf]' and issue the report again")
-    template = resources.files("rtbf.report.pdf").joinpath("template.typ").read_bytes()
+    folder = Path(str(resources.files("rtbf.report.pdf")))
     inputs = {"view": json.dumps(printed_view(statement, envelope, signer)), "envelope": envelope.decode("ascii")}
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder / "fonts"])
     try:
-        pdf: bytes = typst.compile(
-            template,
+        pdf = typst.Compiler(folder / "template.typ", root=folder, font_paths=fonts, sys_inputs=inputs).compile(
             format="pdf",
-            ignore_system_fonts=True,
-            sys_inputs=inputs,
             pdf_standards=list(PDF_STANDARDS),
             timestamp=int(parse_rfc3339(statement["predicate"]["report"]["issued_at"]).timestamp()),
         )
@@ -53,4 +52,5 @@ def render_pdf(statement: Mapping[str, Any], envelope: bytes, signer: str) -> by
             expected="a statement that the template can print",
             remedy="the signed JSON is not touched by this; report this fault with the ticket's id",
         ) from refused
+    assert isinstance(pdf, bytes)
     return pdf

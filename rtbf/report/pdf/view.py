@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from rtbf.report.pdf.charts import curve_chart, probe_chart, shown
+from rtbf.report.pdf.charts import curve_chart, percent, probe_chart, shown
 from rtbf.report.pdf.lawful_view import (
     approvals_view,
     approved_words,
@@ -26,6 +26,8 @@ from rtbf.report.pdf.lawful_view import (
     residual_rows,
     short,
 )
+from rtbf.report.pdf.letters import printable_view
+from rtbf.report.pdf.trail_view import counted, grouped, leaves_words, superseded_view, trail_view
 from rtbf.report.words import ARTEFACT_KINDS, CLASSES, FAMILIES, PROBES, REGIMES, STATUSES, STOP_REASONS, VARIANTS, VERDICTS
 from rtbf.verify.claim import ALWAYS_STATED, CODE_MEANINGS
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TONES = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "open"}
-_GROUP = 8
 _KINDS = {
     "name": ("name", "names"),
     "email": ("e-mail address", "e-mail addresses"),
@@ -46,16 +47,21 @@ _KINDS = {
 def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> dict[str, Any]:
     """Return what the template prints, as JSON values whose leaves are texts, or fractions as decimal text."""
     said = statement["predicate"]
-    return {
+    view = {
         "ticket": said["ticket"]["ticket_id"],
         "report": said["report"]["report_id"],
+        "attempt": str(said["report"]["attempt"]),
         "issued": moment(said["report"]["issued_at"]),
+        "supersedes": superseded_view(said),
         "verdict": _verdict(said),
         "deadline": deadline_words(said["clock"]),
-        "facts": _facts(said, signer),
+        "facts": _facts(said),
         "tally": _tally(said),
         "caveats": [*said["declarations"], ALWAYS_STATED[0]],
         "envelope": grouped(hashlib.sha256(envelope).hexdigest()),
+        "signer": grouped(signer),
+        "head": {"size": leaves_words(said), "root": said["trail"]["root"]},
+        "attestation": said["trail"]["attestation"],
         "asked": _asked(said),
         "identity": identity_rows(said),
         "searched": _searched(said),
@@ -64,6 +70,7 @@ def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> 
         "approvals": approvals_view(said),
         "run": _run(said),
         "curve": curve_chart(said["unlearned"]["curve"], said["plan"]["stop"]["forget_nll_nats_min"]),
+        "levels": _levels(said),
         "charts": _charts(said),
         "probes": _probes(said),
         "not_tested": [f"{probe_id} {PROBES[probe_id][0]}" for probe_id in said["not_tested"]],
@@ -74,17 +81,13 @@ def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> 
         "recipients": recipients_words(said),
         "key": key_words(said),
         "lapses": said["lapses_when"],
-        "trail": _trail(said),
+        "trail": trail_view(said),
         "digests": _digests(said),
         "files": [[subject["name"], grouped(subject["digest"]["sha256"])] for subject in statement["subject"]],
         "codes": _codes(said),
     }
-
-
-def grouped(digest: str) -> str:
-    """Return a digest's hexadecimal part in groups of eight, so that it wraps and can be read aloud."""
-    plain = digest.rpartition(":")[2]
-    return " ".join(plain[at : at + _GROUP] for at in range(0, len(plain), _GROUP))
+    printed: dict[str, Any] = printable_view(view)
+    return printed
 
 
 def _verdict(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,18 +112,15 @@ def _tally(said: Mapping[str, Any]) -> list[dict[str, Any]]:
     return tally
 
 
-def _facts(said: Mapping[str, Any], signer: str) -> list[list[str]]:
+def _facts(said: Mapping[str, Any]) -> list[list[str]]:
     verdict, plan = said["verdict"], said["plan"]
     return [
-        ["Ticket", said["ticket"]["ticket_id"]],
         ["Legal ground", REGIMES.get(said["ticket"]["regime"], said["ticket"]["regime"])],
         ["Request received", moment(said["ticket"]["received_at"])],
         ["Plan approved", approved_words(said)],
-        ["Report issued", f"{moment(said['report']['issued_at'])}, attempt {said['report']['attempt']}"],
         ["Model", f"{plan['model']} ({short(plan['model_digest'])})"],
         ["Result", f"{ARTEFACT_KINDS[said['unlearned']['kind']]} ({short(said['unlearned']['artefact_digest'])})"],
         ["Class asked for", f"{verdict['class_requested']}; this artefact can earn at most: {verdict['class_cap']}"],
-        ["Signing key", short(signer)],
     ]
 
 
@@ -138,7 +138,7 @@ def _asked(said: Mapping[str, Any]) -> str:
 def _searched(said: Mapping[str, Any]) -> dict[str, Any]:
     footprint = said["footprint"]
     return {
-        "found": str(footprint["records_found"]),
+        "found": counted(footprint["records_found"], "record"),
         "corpora": [
             [entry["corpus"], short(entry["version"]), str(entry["records"]), str(entry["unread"]), str(entry["hits"])]
             for entry in footprint["searched"]
@@ -188,16 +188,32 @@ def _set_words(entry: Mapping[str, Any]) -> str:
 def _run(said: Mapping[str, Any]) -> str:
     unlearned = said["unlearned"]
     reason = STOP_REASONS.get(unlearned["stop_reason"], unlearned["stop_reason"])
-    return f"The method ran {unlearned['steps']} step(s) and stopped because {reason}. The result is {ARTEFACT_KINDS[unlearned['kind']]}."
+    steps = counted(unlearned["steps"], "step")
+    return f"The method ran {steps} and stopped because {reason}. The result is {ARTEFACT_KINDS[unlearned['kind']]}."
+
+
+def _levels(said: Mapping[str, Any]) -> str:
+    """Return which intervals are drawn, as the rest of a sentence; nothing when there is none."""
+    levels = sorted({probe["interval"]["level"] for probe in said["probes"] if probe["interval"] is not None})
+    return "" if not levels else f", with its {' or '.join(percent(level) for level in levels)} interval"
 
 
 def _charts(said: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return one group of charts per family, in the order forget, recovery, utility; families without probes are left out."""
+    status = {finding["probe_id"]: finding["status"] for finding in said["verdict"]["findings"]}
     groups = []
     for family, title in FAMILIES.items():
-        charts = [{"title": f"{probe['probe_id']}  {_title(probe)}", **probe_chart(probe)} for probe in _of_family(said, family)]
+        charts = [
+            {
+                "title": f"{probe['probe_id']}  {_title(probe)}",
+                "status": status[probe["probe_id"]],
+                "status_words": STATUSES[status[probe["probe_id"]]],
+                **probe_chart(probe),
+            }
+            for probe in _of_family(said, family)
+        ]
         if charts:
-            groups.append({"title": title, "is_utility": family == "utility", "charts": charts})
+            groups.append({"title": title, "charts": charts})
     return groups
 
 
@@ -230,15 +246,6 @@ def _of_family(said: Mapping[str, Any], family: str) -> list[Mapping[str, Any]]:
     return sorted(probes, key=lambda probe: (probe["probe_id"][:1], int("0" + "".join(filter(str.isdigit, probe["probe_id"])))))
 
 
-def _trail(said: Mapping[str, Any]) -> list[list[str]]:
-    trail = said["trail"]
-    return [
-        ["Log", trail["log"]],
-        ["Events of this ticket", str(trail["events"])],
-        ["Attestation", trail["attestation"]],
-    ]
-
-
 def _digests(said: Mapping[str, Any]) -> list[list[str]]:
     named = {
         "Model before": said["plan"]["model_digest"],
@@ -252,7 +259,6 @@ def _digests(said: Mapping[str, Any]) -> list[list[str]]:
         "Unlearning record": said["records"]["unlearned"],
         "Verification record": said["records"]["verification"],
         "Item log (sealed)": said["measured"]["item_log_digest"],
-        "Last event of the trail": said["trail"]["last_hash"],
     }
     return [[name, grouped(digest)] for name, digest in named.items()]
 

@@ -45,7 +45,7 @@ def test_issuer_may_sign_certificates_and_no_issuer_below_it() -> None:
     ca.verify_directly_issued_by(ca)
 
 
-def test_leaf_may_sign_documents_and_nothing_else() -> None:
+def test_leaf_may_sign_documents_and_what_readers_take_for_them() -> None:
     ca, leaf = _pair()
 
     usage = leaf.extensions.get_extension_for_class(x509.KeyUsage)
@@ -53,7 +53,7 @@ def test_leaf_may_sign_documents_and_nothing_else() -> None:
 
     assert (usage.critical, usage.value.digital_signature, usage.value.content_commitment) == (True, True, True)
     assert (usage.value.key_cert_sign, usage.value.key_encipherment) == (False, False)
-    assert [purpose.dotted_string for purpose in purposes] == ["1.3.6.1.5.5.7.3.36"]
+    assert [purpose.dotted_string for purpose in purposes] == ["1.3.6.1.5.5.7.3.36", "1.3.6.1.5.5.7.3.4"]  # RFC 9336; e-mail, for NSS
     assert leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
     leaf.verify_directly_issued_by(ca)
 

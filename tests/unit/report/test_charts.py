@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from rtbf.report.pdf.charts import curve_chart, probe_chart, shown
+from rtbf.report.pdf.charts import curve_chart, percent, probe_chart, shown
 from rtbf.verify.record import Interval
 from tests import builders
 
@@ -32,6 +32,11 @@ def test_numbers_are_printed_with_three_decimals_and_never_rounded_to_zero(text:
     printed = shown(text)
 
     assert printed == expected
+
+
+@pytest.mark.parametrize(("share", "expected"), [("0.90", "90 %"), ("0.95", "95 %"), ("0.999", "99.9 %"), ("1", "100 %")])
+def test_a_share_is_told_as_a_percentage_without_needless_zeros(share: str, expected: str) -> None:
+    assert percent(share) == expected
 
 
 def test_bars_are_shares_of_the_largest_value() -> None:
