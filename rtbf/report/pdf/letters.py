@@ -26,7 +26,7 @@ _UNPRINTED = re.compile(f"[^{PRINTED}]")
 
 
 def printable(text: str) -> str:
-    """Return the text in composed letters (Unicode NFC), with every letter that is not printed as "[U+XXXX]"."""
+    """Return the text in composed letters (Unicode NFC), with every letter that is not printed as its code point."""
     return _UNPRINTED.sub(lambda found: f"[U+{ord(found.group()):04X}]", unicodedata.normalize("NFC", text))
 
 
