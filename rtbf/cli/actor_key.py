@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from rtbf.cli.context import CliContext, emit
+from rtbf.cli.trust import how_to_sign
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from rtbf.installation import Installation
 
 _MAX_PASSPHRASE_BYTES = 4096
 
@@ -34,8 +37,10 @@ def actor(context: CliContext, name: str, out: Path | None, revoked_id: str | No
     if out is None:
         from rtbf.pipeline.actor_keys import revoke_key  # noqa: PLC0415 - the database layer, when it is needed
 
-        revoke_key(context.open_installation(), name, revoked_id or "", context.actor)
-        emit(context, {"actor": name, "revoked": revoked_id}, lambda: f"revoked {revoked_id}; {name} needs another key to approve")
+        installation = context.open_installation()
+        revoke_key(installation, name, revoked_id or "", context.actor)
+        shape = {"actor": name, "revoked": revoked_id, "is_waiting": _is_waiting(installation)}
+        emit(context, shape, lambda: f"revoked {revoked_id}; {name} needs another key to approve\ntrust    {_told_trust(installation)}")
         return
     _make(context, name, out)
 
@@ -65,17 +70,32 @@ def _make(context: CliContext, name: str, out: Path) -> None:
         # A key that is registered for nobody would only be mistaken for one that is.
         out.unlink()
         raise
-    data = {"actor": owner_id, "key": key_id(public), "file": str(out), "trust": str(installation.home.trust)}
+    data = {
+        "actor": owner_id, "key": key_id(public), "file": str(out), "trust": str(installation.home.trust),
+        "is_waiting": _is_waiting(installation),
+    }  # fmt: skip
     emit(
         context,
         data,
         lambda: (
             f"key      {data['key']}\n"
             f"file     {out}  (yours alone: keep it and its passphrase apart, and off this machine if you can)\n"
-            f"trust    {data['trust']}  (changed: hand it to your auditors again)\n\n"
+            f"trust    {_told_trust(installation)}\n\n"
             f"to approve: RTBF_ACTOR_KEY_FILE={out} rtbf approve TICKET --digest … --as {name}"
         ),
     )
+
+
+def _is_waiting(installation: Installation) -> bool:
+    from rtbf.pipeline.trust import waiting_changes  # noqa: PLC0415 - the database layer, when it is needed
+
+    return bool(waiting_changes(installation))
+
+
+def _told_trust(installation: Installation) -> str:
+    if _is_waiting(installation):
+        return f"waits for the root; until then no auditor believes the change\n{how_to_sign()}"
+    return f"{installation.home.trust}  (changed: hand it to your auditors again)"
 
 
 def _passphrase(context: CliContext, *, is_fresh: bool) -> str:

@@ -1,8 +1,7 @@
-"""`rtbf key list|status|rotate|shred|actor`: the keys that auditors trust, and those that let this service forget."""
+"""`rtbf key …`: the keys that auditors trust (`cli.trust`, `cli.signing_key`), and those that let this service forget."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,8 @@ import click
 
 from rtbf.cli.actor_key import actor
 from rtbf.cli.context import CliContext, emit
+from rtbf.cli.signing_key import protect, revoke, rotate_signing_key
+from rtbf.cli.trust import ROOT_PASSPHRASE, list_keys, trust, tsa_roots
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,25 +23,8 @@ def key() -> None:
     """Show, replace and destroy this installation's keys."""
 
 
-key.add_command(actor)
-
-
-@key.command("list")
-@click.pass_obj
-def list_keys(context: CliContext) -> None:
-    """List the keys that auditors are to trust."""
-    installation = context.open_installation()
-    trust = json.loads(installation.home.trust.read_text(encoding="utf-8"))
-    emit(
-        context,
-        trust,
-        lambda: "\n".join(
-            f"{entry['role']}  {entry['alg']}  from {entry['not_before']}"
-            + (f", revoked {entry['revoked_at']}" if entry["revoked_at"] else "")
-            + f"\n  {entry['id']}"
-            for entry in trust["keys"]
-        ),
-    )
+for _elsewhere in (actor, list_keys, trust, tsa_roots, revoke, protect):
+    key.add_command(_elsewhere)
 
 
 @key.command("status")
@@ -52,9 +36,18 @@ def status(context: CliContext) -> None:
 
 
 @key.command("rotate")
+@click.option("--role", type=click.Choice(["vault", "report", "log", "pdf"]), default="vault", show_default=True, help="Which key.")
+@click.option("--issuer", "issuer_file", type=click.Path(path_type=Path, dir_okay=False), help="For pdf: pdf-ca.key, where it is kept.")
+@ROOT_PASSPHRASE
 @click.pass_obj
-def rotate(context: CliContext) -> None:
-    """Replace the vault key: wrap every ticket's key anew, then destroy the key before. Killed midway, run it again."""
+def rotate(context: CliContext, role: str, issuer_file: Path | None, passphrase_file: Path | None) -> None:
+    """Replace a key: the vault's, or one that signs reports, tree heads or PDFs. Killed midway, run it again.
+
+    vault: every ticket's key is wrapped anew, then the key before is destroyed. The others: what the old key signed stays good.
+    """
+    if role != "vault":
+        rotate_signing_key(context, role, issuer_file, passphrase_file)
+        return
     from rtbf.pipeline.epochs import rotate_epoch  # noqa: PLC0415 - the database layer, when it is needed
 
     done = rotate_epoch(context.open_installation(), context.actor)

@@ -50,7 +50,7 @@ _ID = re.compile(r"sha256:[0-9a-f]{64}")
 _NONCE_BYTES = 12
 _AES_BYTES = 32
 _SELF_TEST = b"rtbf.sealed-key/1 self-test"
-_PEM_MARK = b"-----BEGIN "
+PEM_MARK = b"-----BEGIN "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +146,7 @@ def is_plain(path: Path) -> bool:
     """Return whether the file is a PEM of an earlier release, which protects nothing; False when it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(len(_PEM_MARK)) == _PEM_MARK
+            return file.read(len(PEM_MARK)) == PEM_MARK
     except OSError:
         return False
 

@@ -11,8 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rtbf.clock import rfc3339
+from rtbf.evidence.canonical import digest_bytes
 from rtbf.evidence.keys import LOG_SIGNER, ROOT, key_id, spki_text
-from rtbf.evidence.strict_base64 import base64_text
+from rtbf.evidence.strict_base64 import base64_text, read_base64
 from rtbf.evidence.trust_file import LogEntry, Trust, TrustedKey
 from rtbf.evidence.trust_rules import ALGORITHM, FIRST_SIGNED_VERSION
 
@@ -137,15 +138,21 @@ def changes_between(before: Trust, after: Trust) -> tuple[str, ...]:
             lines.append(f"{entry.role} {entry.id} ends at {entry.not_after}")
         if entry.revoked_at is not None and (old is None or old.revoked_at != entry.revoked_at):
             lines.append(f"{entry.role} {entry.id} is revoked at {entry.revoked_at}")
-    lines += [f"log {log.origin} is signed by {', '.join(log.key_ids)}" for log in after.logs if log not in before.logs]
+    for log in after.logs:
+        if log not in before.logs:
+            follows = "" if log.continues is None else f", continuing {log.continues}"
+            lines.append(f"log {log.origin} is signed by {', '.join(log.key_ids)}{follows}")
     if before.witnesses_needed != after.witnesses_needed:
         lines.append(f"witnesses needed: {after.witnesses_needed}")
-    for name, old_certificates, new_certificates in (
-        ("PDF", before.pdf_roots, after.pdf_roots), ("time-stamp", before.tsa_roots, after.tsa_roots),
-    ):  # fmt: skip
-        if old_certificates != new_certificates:
-            lines.append(f"{name} root certificates: {len(old_certificates)} become {len(new_certificates)}")
+    lines += _certificate_lines("PDF", before.pdf_roots, after.pdf_roots)
+    lines += _certificate_lines("time-stamp", before.tsa_roots, after.tsa_roots)
     return tuple(lines)
+
+
+def _certificate_lines(what: str, before: tuple[str, ...], after: tuple[str, ...]) -> list[str]:
+    """Return what is believed and what is not any more, by the certificates' own SHA-256 fingerprints."""
+    added = [f"{what} root {digest_bytes(read_base64(each))} is believed" for each in after if each not in before]
+    return added + [f"{what} root {digest_bytes(read_base64(each))} is believed no more" for each in before if each not in after]
 
 
 def _joined(texts: tuple[str, ...], certificates: Iterable[bytes]) -> tuple[str, ...]:

@@ -72,10 +72,16 @@ def rotate_key(
 
 
 def sign_waiting(
-    installation: Installation, actor: str, *, root_file: Path | None, passphrase_file: Path | None, renews: bool = False
+    installation: Installation,
+    shown: tuple[str, ...],
+    actor: str,
+    *,
+    root_file: Path | None = None,
+    passphrase_file: Path | None = None,
+    renews: bool = False,
 ) -> tuple[TrustChange, tuple[KeyRotated, ...]]:
-    """Sign what waits for the root, and end the rotations that waited with it; raises as `sign_draft`."""
-    change = sign_draft(installation, root_file, passphrase_file, renews=renews)
+    """Sign what waits for the root, and end the rotations that waited with it; arguments and errors as `sign_draft`."""
+    change = sign_draft(installation, shown, root_file=root_file, passphrase_file=passphrase_file, renews=renews)
     return change, finish_rotations(installation, actor)
 
 

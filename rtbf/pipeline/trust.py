@@ -63,11 +63,19 @@ def waiting_changes(installation: Installation) -> tuple[str, ...]:
     return () if draft is None else changes_between(installation.trust, draft)
 
 
-def sign_draft(installation: Installation, root_file: Path | None, passphrase_file: Path | None, *, renews: bool = False) -> TrustChange:
+def sign_draft(
+    installation: Installation,
+    shown: tuple[str, ...],
+    *,
+    root_file: Path | None = None,
+    passphrase_file: Path | None = None,
+    renews: bool = False,
+) -> TrustChange:
     """Sign what waits with the root's key in `root_file` (None: the one in the home) and put it in force.
 
-    `renews` signs a fresh version even when nothing waits, because a trust file grows old. Raises BadInput when there is
-    nothing to sign or no root, SignatureRefused for another root, VaultLocked and VaultBroken for the key.
+    `shown` is what the person who signs was shown of `waiting_changes`. `renews` signs a fresh version even when nothing
+    waits, because a trust file grows old. Raises BadInput when there is nothing to sign, no root, or something else waits
+    than was shown; SignatureRefused for another root; VaultLocked and VaultBroken for the key.
     """
     with one_writer(installation.home.trust):
         in_force, draft = installation.trust, _waiting(installation)
@@ -76,6 +84,12 @@ def sign_draft(installation: Installation, root_file: Path | None, passphrase_fi
                 found="no change that waits for the root",
                 expected="a change of the trust file, or --renew",
                 remedy="nothing is to be done; `rtbf key list` shows the file in force",
+            )
+        if shown != (() if draft is None else changes_between(in_force, draft)):
+            raise BadInput(
+                found="a draft that changed since it was shown",
+                expected="the changes that were read before they are signed",
+                remedy="look at them again: `rtbf key trust`",
             )
         root = _root_from(installation, in_force, root_file, passphrase_file)
         return _sign(installation, in_force, draft or in_force, root, renews=renews)
@@ -88,18 +102,22 @@ def is_root_at_home(installation: Installation) -> bool:
 
 def _waiting(installation: Installation) -> Trust | None:
     """Return the draft. One that is no newer than the file in force was signed by a run that was killed before it was dropped."""
-    path = installation.home.trust_draft
+    path, in_force = installation.home.trust_draft, installation.trust
     try:
         draft = read_draft(path.read_bytes())
+        if draft.version <= in_force.version:
+            return None
+        # Whoever can write here without the root must not get to show a person half of what would be signed.
+        require_successor(in_force, draft)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as refused:
         raise RecordBroken(
             found=f"{path.name} cannot be used ({refused if isinstance(refused, ValueError) else type(refused).__name__})",
-            expected="the draft of a trust file as this program wrote it",
+            expected="a draft as this program wrote it, which takes nothing back",
             remedy="move it away and make the change again; the trust file in force is not touched",
         ) from None
-    return draft if draft.version > installation.trust.version else None
+    return draft
 
 
 def _root_at_home(installation: Installation) -> Ed25519PrivateKey | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rtbf.errors import BadInput, SignatureRefused
 from rtbf.evidence.actor_key import create_actor_key, load_actor_key, read_public_key, read_public_text
 from rtbf.evidence.keys import key_id, public_der, spki_text
+from rtbf.evidence.sealed_key import create_sealed_key
+from rtbf.vault.secret import Secret
+from tests.installed import QUICK_VAULT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,15 +33,31 @@ def _pem(key: PrivateKeyTypes, encryption: serialization.KeySerializationEncrypt
 def test_a_key_file_opens_with_its_passphrase_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "mine.pem"
 
-    public = create_actor_key(path, PASSPHRASE)
+    public = create_actor_key(path, PASSPHRASE, QUICK_VAULT)
 
     assert key_id(load_actor_key(path, PASSPHRASE).public_key()) == key_id(public)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert json.loads(path.read_text())["role"] == "approver"
+
+
+def test_a_file_of_an_earlier_release_still_opens(tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    path = tmp_path / "mine.pem"
+    path.write_bytes(_pem(key, serialization.BestAvailableEncryption(PASSPHRASE.encode())))
+
+    assert load_actor_key(path, PASSPHRASE).public_key() == key.public_key()
+
+
+def test_the_services_own_key_is_nobodys_to_approve_with(tmp_path: Path) -> None:
+    path = tmp_path / "report.key"
+    create_sealed_key(path, "report-signer", Secret(PASSPHRASE), QUICK_VAULT)
+
+    with pytest.raises(SignatureRefused, match="does not open"):
+        load_actor_key(path, PASSPHRASE)
 
 
 def test_two_keys_are_never_the_same(tmp_path: Path) -> None:
-    first, second = (create_actor_key(tmp_path / name, PASSPHRASE) for name in ("a.pem", "b.pem"))
+    first, second = (create_actor_key(tmp_path / name, PASSPHRASE, QUICK_VAULT) for name in ("a.pem", "b.pem"))
 
     assert key_id(first) != key_id(second)
 
