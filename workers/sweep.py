@@ -1,12 +1,14 @@
 """`rtbf sweep`: reads from the database which tickets are ready and nudges the workers with their ids, again and again.
 
-It holds no memory. A round nudges only when the queue is empty, so nudges never pile up behind a long stage; when
-Redis lost them, the next round finds the queue empty and nudges again. Without Redis or database it waits for them.
+It holds no memory. A round gives pending events their places in the ledger, and nudges only when the queue is empty, so
+that nudges never pile up behind a long stage; when Redis lost them, the next round finds the queue empty and nudges
+again. Without Redis or database it waits for them.
 At a slower pace it takes the steps of `rtbf.pipeline.upkeep`, which need the database but no Redis.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -20,8 +22,9 @@ import structlog
 from rtbf.cli.context import emit
 from rtbf.cli.errors import DONE, FAULT
 from rtbf.cli.upkeep import told
-from rtbf.errors import BrokerUnreachable, Outage
+from rtbf.errors import BrokerUnreachable, LedgerBroken, LedgerForked, Outage
 from rtbf.logs import configure_logs
+from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.upkeep import UPKEEP_ACTOR, run_upkeep
 from rtbf.store.leases import tickets_ready_for_work
 from workers.app import ADVANCE_TASK, DEFAULT_QUEUE, app
@@ -81,6 +84,9 @@ def sweep_until(
             failing = _keep_up(installation, actor, failing)
             upkeep_due_s = monotonic_s() + upkeep_every_s
         try:
+            # Two of a round's errors need a person; upkeep's step names them once, and the next round tries again.
+            with contextlib.suppress(LedgerForked, LedgerBroken):
+                sequence_events(installation)
             count = nudge_ready(installation, redis_url)
         except Outage as outage:
             if outage.code != trouble:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from rtbf.ticket.record import IdentifierKind, RequesterRole
 from rtbf.ticket.regime import IdentityLevel
@@ -44,6 +44,7 @@ _TICKET_EXAMPLE: dict[str, JsonValue] = {
     "plan_digest": None,
     "verdict": None,
     "has_report": False,
+    "receipt": None,
 }
 
 
@@ -87,9 +88,23 @@ class IdentityLevelShape(BaseModel):
     required: IdentityLevel
 
 
+class ReceiptShape(BaseModel):
+    """That the request came in: its event in the signed ledger. Keep it as it is; `leaf` and `proof` are checked byte for byte.
+
+    `leaf` is the event's JSON text, `proof` the text of a C2SP `.tlog-proof` file with the signed tree head in it.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_name: str = Field(alias="schema")
+    leaf: str
+    proof: str
+
+
 class TicketShape(BaseModel):
     """Where a ticket stands. `reason` says what an open ticket waits for, `outcome` how a closed one ended.
 
+    `receipt` is null until the ledger's next signed head, some minutes at most: ask again.
     `possible_duplicates` are a hint for an officer: anybody may name anybody's address.
     """
 
@@ -118,6 +133,7 @@ class TicketShape(BaseModel):
     plan_digest: str | None
     verdict: VerdictShape | None
     has_report: bool
+    receipt: ReceiptShape | None
 
 
 def ticket_shape(standing: Standing) -> TicketShape:
@@ -158,4 +174,7 @@ def ticket_shape(standing: Standing) -> TicketShape:
         plan_digest=view.plan_digest,
         verdict=None if verdict is None else VerdictShape(status=verdict.status, guarantee_class=verdict.class_awarded),
         has_report=view.report is not None,
+        receipt=None
+        if standing.receipt is None
+        else ReceiptShape(schema_name=standing.receipt.schema, leaf=standing.receipt.leaf, proof=standing.receipt.proof),
     )

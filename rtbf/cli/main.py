@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "locator": ("rtbf.cli.cards:locator", "List and show ways of finding a person."),
     "connector": ("rtbf.cli.cards:connector", "List and show readers of corpus files."),
     "regime": ("rtbf.cli.regime:regime", "List and show regimes, and compute their dates."),
-    "log": ("rtbf.cli.log:log", "Show and check the ledger of a ticket."),
+    "log": ("rtbf.cli.log:log", "Show, sign, prove and check the ledger."),
     "suppress": ("rtbf.cli.suppress:suppress", "Keep people out of new data: check, export, list, lift."),
     "key": ("rtbf.cli.key:key", "Show, replace and destroy keys."),
     "upkeep": ("rtbf.cli.upkeep:upkeep", "Do once what time alone asks for: purge, shred, rotate."),

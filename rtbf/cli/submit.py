@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from rtbf.cli.show_ticket import show_ticket
-from rtbf.errors import BadInput
+from rtbf.errors import BadInput, RTBFError
 from rtbf.ticket.identity import METHOD_LEVELS
 from rtbf.ticket.record import IDENTIFIER_KINDS, RequesterRole
 
@@ -54,6 +54,7 @@ def submit(context: CliContext, /, from_file: Path | None, idempotency_key: str 
     taken = submit_once(installation, read_submission(body, installation.clock()), context.actor, key)
     if taken.is_replay:
         click.echo("note: this submission came before under the same key; no second ticket was made", err=True)
+    _seal(installation)
     _warn(installation, taken.ticket_id)
     show_ticket(context, taken.ticket_id)
 
@@ -91,6 +92,17 @@ def _body_of(options: dict[str, Any]) -> dict[str, Any]:
     if options["identity"] is not None:
         body["identity"] = {"method": options["identity"]}
     return body
+
+
+def _seal(installation: Installation) -> None:
+    """Sign a head over the new ticket's event, so that its receipt is there at once; a failure never undoes the submission."""
+    from rtbf.pipeline.ledger import seal_ledger  # noqa: PLC0415 - the database layer, when it is needed
+
+    try:
+        seal_ledger(installation)
+    except (RTBFError, OSError) as trouble:
+        told = f"{trouble.code}: {trouble.found}" if isinstance(trouble, RTBFError) else type(trouble).__name__
+        click.echo(f"warning: the ticket is stored, its receipt is not there yet ({told}); `rtbf log head --sign` tries again", err=True)
 
 
 def _warn(installation: Installation, ticket_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,7 @@ def _afterwards(dossier: Dossier) -> dict[str, Any]:
             }
             for entry in dossier.residuals
         ],
+        "receipt": None if dossier.receipt is None else dataclasses.asdict(dossier.receipt),
         "key": {"due_at": _moment(view.shred_due_at), "destroyed_at": _moment(view.shredded_at)},
     }
 

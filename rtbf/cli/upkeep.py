@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rtbf.pipeline.upkeep import UpkeepDone
 
 WORDS = {
+    "ledger": "event(s) put under a signed tree head",
     "woken": "ticket(s) woken",
     "letters": "waiting letter(s) sent",
     "copies": "of our own copies of closed tickets deleted",
@@ -30,7 +31,7 @@ WORDS = {
 @click.command("upkeep")
 @click.pass_obj
 def upkeep(context: CliContext) -> int:
-    """Wake tickets, send waiting letters, delete what is due, destroy keys that are due, replace the vault key. Once.
+    """Sign the ledger's tree, wake tickets, send waiting letters, delete what is due, destroy and replace keys. Once.
 
     Beside `rtbf sweep` it is not needed. Exit code 5 when a step failed; the others were taken all the same.
     """

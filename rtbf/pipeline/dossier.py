@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rtbf.evidence.canonical import digest_of
 from rtbf.pipeline.clock import calendar_of, clock_of
 from rtbf.pipeline.facts import facts_of
+from rtbf.pipeline.ledger import receipt_in
 from rtbf.pipeline.residuals import named_residuals
 from rtbf.pipeline.standing import CheckStanding, checks_in
 from rtbf.plan.approval import grace_ends_at, live_approvers
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from rtbf.evidence.receipt import Receipt
     from rtbf.installation import Installation
     from rtbf.pipeline.residuals import NamedResidual
     from rtbf.plan.decisions import DecisionCount
@@ -68,6 +70,7 @@ class Dossier:
     is_quorum_live     whether that quorum still counts: approvals expire
     duties             (recipient, state) of everybody who must be told (GDPR Art. 19)
     names              actor id → name of the staff who acted
+    receipt            that the request came in, under the newest signed head; None while no head covers it
     appeal_days        days between closing and the destruction of the ticket's key, by the policy of today
     """
 
@@ -89,6 +92,7 @@ class Dossier:
     duties: tuple[tuple[str, str], ...]
     residuals: tuple[NamedResidual, ...]
     names: dict[str, str]
+    receipt: Receipt | None
     appeal_days: int
 
     @property
@@ -158,6 +162,7 @@ def dossier_in(session: Session, ticket_id: str, now: datetime, appeal_s: int) -
         duties=_duties(session, ticket_id),
         residuals=named_residuals(session, ticket_id, with_resolved=True),
         names=names,
+        receipt=receipt_in(session, ticket_id),
         appeal_days=appeal_s // _DAY_S,
     )
 

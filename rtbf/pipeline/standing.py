@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.pipeline.clock import clock_of
+from rtbf.pipeline.ledger import receipt_in
 from rtbf.store.identity import EXPIRED, OPEN, PASSED, identity_checks
 from rtbf.store.regimes import kept_regime
 from rtbf.store.tickets import find_ticket
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from rtbf.evidence.receipt import Receipt
     from rtbf.installation import Installation
     from rtbf.ticket.deadline import LegalClock
     from rtbf.ticket.regime import IdentityLevel
@@ -38,6 +40,8 @@ class Standing:
     """Whether an answer is due and late; never true of a closed ticket."""
     identity_level: IdentityLevel | None
     identity_required: IdentityLevel
+    receipt: Receipt | None
+    """That the request came in, under the newest signed head; None while no head covers it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +65,7 @@ def standing_of(installation: Installation, ticket_id: str) -> Standing:
         view = view_in(session, ticket_id)
         clock = clock_of(session, ticket_id, now)
         regime = kept_regime(session, view.ticket.regime_digest)
+        receipt = receipt_in(session, ticket_id)
         levels = [check.level for check in identity_checks(session, ticket_id) if check.result == PASSED]
     return Standing(
         view=view,
@@ -68,6 +73,7 @@ def standing_of(installation: Installation, ticket_id: str) -> Standing:
         is_overdue=view.state != CLOSED and is_overdue(clock, now),
         identity_level=highest_level(levels),
         identity_required=regime.identity_levels[view.ticket.requester_role],
+        receipt=receipt,
     )
 
 

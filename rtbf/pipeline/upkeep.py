@@ -1,4 +1,4 @@
-"""What time alone asks for: woken tickets, queued letters, purges, shredding, key epochs, and what is kept too long.
+"""What time alone asks for: signed heads, woken tickets, queued letters, purges, shredding, key epochs, what is kept too long.
 
 Run it often: by `rtbf sweep` beside workers, by `rtbf upkeep` from cron in an embedded home. Every step stands alone; one
 that fails is reported by its error's code and stops no other. Every deletion is an event; nothing deleted, no event.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import RTBFError, TicketBusy
 from rtbf.pipeline.epochs import is_rotation_due, rotate_epoch
+from rtbf.pipeline.ledger import seal_ledger
 from rtbf.pipeline.moves import note, settle, wake_tickets
 from rtbf.pipeline.notices import send_queued
 from rtbf.pipeline.purge import has_copies, purge_ticket
@@ -61,6 +62,10 @@ def run_upkeep(installation: Installation, actor: str = UPKEEP_ACTOR) -> UpkeepD
         except Exception:  # noqa: BLE001 - one step that breaks must not keep the keys of others alive; its text may hold personal data
             failed[name] = UNFORESEEN
     return UpkeepDone(counts={name: count for name, count in counts.items() if count}, failed=failed)
+
+
+def _seal(installation: Installation, _actor: str) -> int:
+    return seal_ledger(installation).fresh
 
 
 def _wake(installation: Installation, _actor: str) -> int:
@@ -149,6 +154,7 @@ def _scrub(installation: Installation, _actor: str) -> int:
 
 
 STEPS: dict[str, Callable[[Installation, str], int]] = {
+    "ledger": _seal,
     "woken": _wake,
     "letters": _send,
     "copies": _purge,

@@ -49,15 +49,23 @@ def append_event(session: Session, *, ticket_id: str | None, event_type: str, ac
     session.execute(insert(PendingEventRow.__table__).values(values).inline())  # type: ignore[arg-type]  # SQLAlchemy types it as any selectable
 
 
-def ticket_leaves(session: Session, ticket_id: str) -> tuple[bytes, ...]:
-    """Return the ticket's leaves in order: those that have their place in the ledger."""
+def ticket_leaves(session: Session, ticket_id: str, size: int | None = None) -> tuple[bytes, ...]:
+    """Return the ticket's leaves in order: those that have their place in the ledger, or in its first `size` places."""
     rows = select(EventRow.leaf).where(EventRow.ticket_id == ticket_id).order_by(EventRow.ticket_seq)
+    if size is not None:
+        rows = rows.where(EventRow.idx < size)
     return tuple(session.scalars(rows))
 
 
-def ticket_trail(session: Session, ticket_id: str) -> tuple[int, str]:
-    """Return (count, last hash) of the ticket's sequenced chain after checking every link; raises LedgerBroken."""
-    return verify_chain(ticket_leaves(session, ticket_id))
+def first_leaf(session: Session, ticket_id: str) -> tuple[int, bytes] | None:
+    """Return index and bytes of the ticket's first event, None while it has no place in the ledger."""
+    row = session.execute(select(EventRow.idx, EventRow.leaf).where(EventRow.ticket_id == ticket_id, EventRow.ticket_seq == 1)).first()
+    return None if row is None else (row.idx, row.leaf)
+
+
+def ticket_trail(session: Session, ticket_id: str, size: int | None = None) -> tuple[int, str]:
+    """Return (count, last hash) of the ticket's sequenced chain, as `ticket_leaves`, after checking every link; raises LedgerBroken."""
+    return verify_chain(ticket_leaves(session, ticket_id, size))
 
 
 def ticket_events_so_far(session: Session, ticket_id: str) -> tuple[LedgerEvent, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, tuple_
 
 from rtbf.errors import LedgerBroken
 from rtbf.evidence.merkle import HASH_BYTES, Frontier, frontier_nodes, root_of
-from rtbf.store.tables import EventRow, TreeNodeRow
+from rtbf.store.tables import EventRow, PendingEventRow, TreeNodeRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +65,28 @@ def tree_frontier(session: Session, size: int) -> Frontier:
 def tree_root(session: Session, size: int) -> bytes:
     """Return the root over the first `size` leaves, by the stored nodes; raises LedgerBroken."""
     return root_of(tree_frontier(session, size))
+
+
+def nodes_between(session: Session, level: int, first: int, last: int) -> dict[int, bytes]:
+    """Return the stored nodes of a level (1 or higher) from one position to another, both included, by position."""
+    here = (TreeNodeRow.level == level, TreeNodeRow.pos >= first, TreeNodeRow.pos <= last)
+    rows = session.execute(select(TreeNodeRow.pos, TreeNodeRow.hash).where(*here))
+    return {row.pos: row.hash for row in rows}
+
+
+def count_nodes(session: Session) -> int:
+    """Return how many nodes are stored."""
+    return session.scalar(select(func.count()).select_from(TreeNodeRow)) or 0
+
+
+def rows_between(session: Session, start: int, end: int) -> Sequence[EventRow]:
+    """Return the events' rows with index from `start` up to before `end` in order, whether or not one is missing."""
+    return session.scalars(select(EventRow).where(EventRow.idx >= start, EventRow.idx < end).order_by(EventRow.idx)).all()
+
+
+def count_pending(session: Session) -> int:
+    """Return how many events wait for their place."""
+    return session.scalar(select(func.count()).select_from(PendingEventRow)) or 0
 
 
 def leaves(session: Session, start: int, end: int) -> Iterator[bytes]:

@@ -13,8 +13,8 @@ from rtbf.errors import MailUnreachable, VaultBroken
 from rtbf.pipeline import upkeep
 from rtbf.pipeline.identity import ask_identity
 from rtbf.pipeline.intake import submit_once
-from rtbf.pipeline.ledger import sequence_events
-from rtbf.pipeline.upkeep import STEPS, run_upkeep
+from rtbf.pipeline.ledger import newest_note, opened_head, seal_ledger, sequence_events
+from rtbf.pipeline.upkeep import STEPS, UpkeepDone, run_upkeep
 from rtbf.store.leases import claim_lease
 from rtbf.store.tables import EventRow, IdentityCheckRow, OutboxRow
 from rtbf.ticket.intake import read_submission
@@ -31,18 +31,38 @@ def events(installation: Installation) -> list[str]:
         return [json.loads(leaf)["type"] for leaf in session.scalars(select(EventRow.leaf).order_by(EventRow.idx))]
 
 
+def besides_the_head(done: UpkeepDone) -> dict[str, int]:
+    """Return what was done; each deletion is an event, which the next round's head covers."""
+    assert done.failed == {}
+    return {step: count for step, count in done.counts.items() if step != "ledger"}
+
+
 def shredded(installation: Installation, ticket_id: str) -> bool:
     return view_ticket(installation, ticket_id).shredded_at is not None
 
 
 def test_on_a_quiet_day_there_is_nothing_to_do_and_nothing_is_noted(installation: Installation) -> None:
     closing.submitted(installation)
+    seal_ledger(installation)
     before = events(installation)
 
     done = run_upkeep(installation)
 
     assert (dict(done.counts), dict(done.failed)) == ({}, {})
     assert events(installation) == before
+
+
+def test_upkeep_signs_a_head_over_what_is_new_and_none_over_nothing(installation: Installation) -> None:
+    closing.submitted(installation)
+    size = len(events(installation))
+
+    first, second = run_upkeep(installation), run_upkeep(installation)
+
+    assert dict(first.counts) == {"ledger": size}
+    assert dict(second.counts) == {}
+    note = newest_note(installation)
+    assert note is not None
+    assert opened_head(installation, note)[0].size == size
 
 
 def test_a_closed_ticket_is_purged_now_and_shredded_on_its_day(installation: Installation, clock: Any) -> None:
@@ -56,11 +76,11 @@ def test_a_closed_ticket_is_purged_now_and_shredded_on_its_day(installation: Ins
     second = run_upkeep(installation)
     third = run_upkeep(installation)
 
-    assert dict(first.counts) == {"copies": 1}
+    assert besides_the_head(first) == {"copies": 1}
     assert not control.exists()
     # The key's epoch is 90 days old by then.
-    assert dict(second.counts) == {"keys": 1, "epochs": 1}
-    assert dict(third.counts) == {}
+    assert besides_the_head(second) == {"keys": 1, "epochs": 1}
+    assert besides_the_head(third) == {}
     assert shredded(installation, ticket_id)
 
 

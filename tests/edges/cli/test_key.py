@@ -118,6 +118,7 @@ def test_upkeep_tells_what_was_due_and_fails_loudly(run: Any, installation: Inst
     ticket_id = closing.submitted(installation)
     closing.withdrawn(installation, ticket_id)
     run(upkeep)
+    run(upkeep)
     quiet = run(upkeep)
     clock.move(days=90)
     busy = run(upkeep)

@@ -67,7 +67,7 @@ def dossier(*, facts: dict[str, Any] | None = None, seen: dict[str, Any] | None 
         view=view(**(seen or {})), facts=Facts(is_identified=True, **({"has_footprint": True, "has_hits": True} | (facts or {}))),
         clock=clock(), now=NOW, today=NOW.date(), level_needed="low", checks=(), footprint_digest=digest_of(builders.footprint()),
         undecided=(), counts=(), held={}, missing_approvals=None, grace_ends_at=None, is_quorum_live=False, letters=(), duties=(),
-        residuals=(), names=NAMES, appeal_days=90,
+        residuals=(), names=NAMES, receipt=None, appeal_days=90,
     )  # fmt: skip
     return dataclasses.replace(made, **changes)
 
