@@ -107,7 +107,7 @@ def story(made: Case | None = None) -> list[Told]:
     ]
 
 
-def sealing(made: Case, envelope: bytes, pdf: bytes | None, token: bytes | None, **changes: Any) -> Told:
+def sealing(made: Case, envelope: bytes, pdf: bytes | None, token: bytes | None, lies: dict[str, Any] | None = None) -> Told:
     """Return the event that names the files of a report by digest."""
     data = {
         "attempt": made.plan.attempt,
@@ -117,7 +117,7 @@ def sealing(made: Case, envelope: bytes, pdf: bytes | None, token: bytes | None,
         "token": None if token is None else hashlib.sha256(token).hexdigest(),
         "supersedes": None if made.supersedes is None else made.supersedes.report_id,
     }
-    return Told(type="report.sealed", time="2026-03-02T12:00:01.000Z", data={**data, **changes})
+    return Told(type="report.sealed", time="2026-03-02T12:00:01.000Z", data={**data, **(lies or {})})
 
 
 def leaves_of(told: Sequence[Told]) -> list[bytes]:
@@ -219,7 +219,7 @@ def bundle(
     envelope = builders.signed(body, envelope_key)
     stamp = None if token is None else token(envelope)
     printed = None if pdf is None else pdf(envelope)
-    told = [*earlier, sealing(case, envelope, printed, stamp, **(seal or {})), *after]
+    told = [*earlier, sealing(case, envelope, printed, stamp, seal), *after]
     files = packed(told, first.size, case.ticket.ticket_id, origin=origin, log_key=log_key, witnesses=witnesses)
     files |= {ENVELOPE_NAME: envelope, TRUST_NAME: trust or trust_bytes(), VERIFY_NAME: VERIFY_TEXT}
     files |= {} if stamp is None else {TOKEN_NAME: stamp}

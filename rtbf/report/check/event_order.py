@@ -47,10 +47,12 @@ def require_walk(events: Sequence[Event]) -> None:
             raise ValueError("a ticket whose events do not begin with its receipt, or that was received twice")
         is_move = "from" in event.data or "to" in event.data
         if is_move or (event.type in LAWFUL and event.type not in _ALSO_A_NOTE):
-            step = (event.data.get("from"), event.data.get("to"))
-            if step not in LAWFUL.get(event.type, frozenset()) or step[0] != state:
+            source, target = event.data.get("from"), event.data.get("to")
+            # Whatever JSON stands there: only texts are looked up.
+            is_text = isinstance(source, str) and isinstance(target, str)
+            if not is_text or source != state or (source, target) not in LAWFUL.get(event.type, frozenset()):
                 raise ValueError(f"event {number}, '{event.type}', is no lawful move from where the ticket was")
-            state = str(step[1])
+            state = str(target)
 
 
 def require_told(events: Sequence[Event], predicate: Predicate) -> None:

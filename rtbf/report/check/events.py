@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rtbf.evidence.canonical import canonical_bytes
 from rtbf.evidence.merkle import verify_inclusion
-from rtbf.evidence.strict_json import read_strict_json
+from rtbf.evidence.receipt import read_receipt
 from rtbf.evidence.tlog_proof import MAX_PROOF_BYTES, proof_text, read_proof
 from rtbf.report.bundle import EVENTS_NAME, HEAD_NAME, proofs_named
 from rtbf.report.check.event_lines import Event, read_event, read_lines
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from rtbf.report.predicate import Predicate
 
 EXPECTED = "the ticket's whole chain of events, as the ledger's tree has it"
-RECEIPT_SCHEMA = "rtbf.receipt/1"
-MAX_RECEIPT_BYTES = MAX_PROOF_BYTES + (1 << 18)
 
 
 def check(handed: Handed, found: Found) -> Seen:
@@ -39,7 +36,7 @@ def check(handed: Handed, found: Found) -> Seen:
     if handed.bundle is None or not isinstance(body, StatementBody):
         if handed.receipt is None:
             return Seen(is_decided=False, detail="not at hand: the bundle has the ticket's events")
-        received, _ = read_receipt(handed.receipt, found.trust)
+        received, _ = open_receipt(handed.receipt, found.trust)
         _require_own(received, body.predicate.ticket.ticket_id)
         return Seen(is_decided=False, detail="the receipt is of this report's ticket; the events themselves are in the bundle")
     assert found.head is not None
@@ -53,7 +50,7 @@ def check(handed: Handed, found: Found) -> Seen:
     found.events = events
     receipt = ""
     if handed.receipt is not None:
-        received, _ = read_receipt(handed.receipt, found.trust)
+        received, _ = open_receipt(handed.receipt, found.trust)
         _require_own(received, predicate.ticket.ticket_id)
         if received.raw != events[0].raw:
             raise Misfit("a receipt of another event than the bundle begins with", "the event that the requester was given")
@@ -62,21 +59,17 @@ def check(handed: Handed, found: Found) -> Seen:
     return Seen(is_decided=True, detail=f"{predicate.trail.events} up to the report and {after} after it, each in the tree{receipt}")
 
 
-def read_receipt(raw: bytes, trust: Trust) -> tuple[Event, TreeHead]:
+def open_receipt(raw: bytes, trust: Trust) -> tuple[Event, TreeHead]:
     """Return the receipt's event, and the signed head in whose tree it is; raises ValueError for everything else."""
-    value = read_strict_json(raw, MAX_RECEIPT_BYTES)
-    if not isinstance(value, dict) or set(value) != {"schema", "leaf", "proof"} or value["schema"] != RECEIPT_SCHEMA:
-        raise Misfit("a receipt of another form", f"an object of schema {RECEIPT_SCHEMA}, leaf and proof")
-    if not isinstance(value["leaf"], str) or not isinstance(value["proof"], str) or canonical_bytes(value) != raw:
-        raise Misfit("a receipt that is not in canonical form", "RFC 8785 bytes")
-    received = read_event(value["leaf"].encode())
+    receipt = read_receipt(raw)
+    received = read_event(receipt.leaf.encode())
     if received.type != RECEIVED or received.seq != 1:
         raise Misfit("a receipt of something else than a ticket's intake", RECEIVED)
-    proof = read_proof(value["proof"])
-    head = open_trusted(proof.head_note.encode(), trust)
+    note = read_proof(receipt.proof).head_note
+    head = open_trusted(note.encode(), trust)
     if received.log not in lineage(trust, head.origin):
         raise Misfit("a receipt of another ledger than its head's", "one ledger")
-    _verify(received, value["proof"], proof.head_note, head)
+    _verify(received, receipt.proof, note, head)
     return received, head
 
 

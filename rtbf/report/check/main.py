@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from rtbf.clock import utc_now
 from rtbf.evidence.keys import read_fingerprint
+from rtbf.evidence.receipt import MAX_RECEIPT_BYTES, RECEIPT_SCHEMA
 from rtbf.evidence.tlog_proof import MAX_PROOF_BYTES
 from rtbf.evidence.tree_head import MAX_NOTE_BYTES
 from rtbf.evidence.trust_file import MAX_TRUST_BYTES
 from rtbf.report.bundle import MAX_BUNDLE_BYTES, MAX_ENVELOPE_BYTES, MAX_PDF_BYTES, MAX_TOKEN_BYTES, read_bundle_folder
 from rtbf.report.check.disclosed import MAX_ITEMS_BYTES
-from rtbf.report.check.events import MAX_RECEIPT_BYTES, RECEIPT_SCHEMA
 from rtbf.report.check.outcome import EXIT_CODES, outcome_as_json, outcome_as_text
 from rtbf.report.check.run import check_archive, check_bundle, check_receipt, check_report, unreadable
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rtbf.evidence.strict_json import read_strict_json
+from rtbf.evidence.receipt import read_receipt
 from rtbf.report.check import trust
-from rtbf.report.check.events import MAX_RECEIPT_BYTES, read_receipt
+from rtbf.report.check.events import open_receipt
 from rtbf.report.check.handed import Seen
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ EXPECTED = "an intake receipt as rtbf issues it"
 
 
 def check_form(handed: Handed, _found: Found) -> Seen:
-    """Read it as strict JSON; raises ValueError."""
-    read_strict_json(_raw(handed), MAX_RECEIPT_BYTES)
+    """Read it as strict JSON in its one form; raises ValueError."""
+    read_receipt(_raw(handed))
     return Seen(is_decided=True, detail=f"strict JSON of {len(_raw(handed))} bytes")
 
 
@@ -32,14 +32,14 @@ def check_trust(handed: Handed, found: Found) -> Seen:
 
 def check_head(handed: Handed, found: Found) -> Seen:
     """Open the head that the receipt carries; raises ValueError when its ledger did not sign it."""
-    _, head = read_receipt(_raw(handed), found.trust)
+    _, head = open_receipt(_raw(handed), found.trust)
     found.head = head
     return Seen(is_decided=True, detail=f"{head.size} leaves, signed by the ledger")
 
 
 def check_event(handed: Handed, found: Found) -> Seen:
     """Say which ticket was received; raises ValueError when the event is not in the head's tree."""
-    received, _ = read_receipt(_raw(handed), found.trust)
+    received, _ = open_receipt(_raw(handed), found.trust)
     found.events = (received,)
     return Seen(is_decided=True, detail=f"ticket {received.ticket_id} was received at {received.time}, leaf {received.idx} of that tree")
 

@@ -39,8 +39,7 @@ def check(handed: Handed, found: Found) -> Seen:
     if sealed.data["envelope"] != envelope:
         raise Misfit("an envelope that is not the one that was sealed", "the digest in the event")
     _require_named(handed.bundle, PDF_NAME, {sealed.data["pdf"]} - {None})
-    tokens = {sealed.data["token"]} - {None} | _later_tokens(found.events, sealed, envelope)
-    _require_named(handed.bundle, TOKEN_NAME, tokens)
+    _require_token(handed.bundle, sealed, found)
     if handed.pdf is not None and _digest(handed.pdf) != sealed.data["pdf"]:
         raise Misfit("a PDF that is not the one that was sealed", "the digest in the event")
     found.superseded_by = _superseded_by(found.events, sealed, predicate.report.report_id)
@@ -54,7 +53,8 @@ def _sealing_event(events: tuple[Event, ...], predicate: Predicate) -> Event:
     if len(found) != 1:
         raise Misfit(f"{len(found)} events that seal this report", "exactly one")
     (sealed,) = found
-    if set(sealed.data) != _FIELDS or sealed.data["attempt"] != report.attempt:
+    is_text = all(sealed.data.get(name) is None or isinstance(sealed.data[name], str) for name in _FIELDS - {"attempt"})
+    if set(sealed.data) != _FIELDS or not is_text or sealed.data["attempt"] != report.attempt:
         raise Misfit("an event that seals this report otherwise than it is", f"this attempt, and {', '.join(sorted(_FIELDS))}")
     earlier = None if predicate.supersedes is None else predicate.supersedes.report_id
     if sealed.data["supersedes"] != earlier:
@@ -81,12 +81,18 @@ def _require_named(bundle: Mapping[str, bytes], name: str, digests: set[str]) ->
         raise Misfit(f"no {name}, though the ledger names one", "a whole bundle")
 
 
-def _later_tokens(events: tuple[Event, ...], sealed: Event, envelope: str) -> set[str]:
-    return {
+def _require_token(bundle: Mapping[str, bytes], sealed: Event, found: Found) -> None:
+    """The token at hand is the sealed one, or one that a later event names; such an event may name a token that nobody has."""
+    at_sealing = {sealed.data["token"]} - {None}
+    later = {
         str(event.data.get("token"))
-        for event in events[sealed.seq :]
-        if event.type == STAMPED and event.data.get("report") == sealed.data["report"] and event.data.get("envelope") in {None, envelope}
+        for event in found.events[sealed.seq :]
+        if event.type == STAMPED and event.data.get("report") == sealed.data["report"]
     }
+    if TOKEN_NAME in bundle or at_sealing:
+        _require_named(bundle, TOKEN_NAME, at_sealing | later)
+    elif later:
+        found.remarks.append("the ledger names a time-stamp that came later and is not in this bundle")
 
 
 def _superseded_by(events: tuple[Event, ...], sealed: Event, report_id: str) -> str | None:
