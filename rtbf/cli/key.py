@@ -9,7 +9,7 @@ import click
 
 from rtbf.cli.actor_key import actor
 from rtbf.cli.context import CliContext, emit
-from rtbf.cli.signing_key import protect, revoke, rotate_signing_key
+from rtbf.cli.signing_key import protect, relock_signing_keys, revoke, rotate_signing_key
 from rtbf.cli.trust import ROOT_PASSPHRASE, list_keys, trust, tsa_roots
 
 if TYPE_CHECKING:
@@ -61,9 +61,13 @@ def rotate(context: CliContext, role: str, issuer_file: Path | None, passphrase_
 
 @key.command("passphrase")
 @click.option("--new", "new_path", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File with the passphrase to come.")
+@click.option("--of", "group", type=click.Choice(["vault", "signing", "log", "root"]), default="vault", show_default=True, help="Whose.")
 @click.pass_obj
-def passphrase(context: CliContext, new_path: Path) -> None:
-    """Lock the vault with another passphrase. The vault's keys stay; backups of its file keep the old lock."""
+def passphrase(context: CliContext, new_path: Path, group: str) -> None:
+    """Lock the vault, or the keys that sign, with another passphrase. The keys stay; backups of the files keep the old lock."""
+    if group != "vault":
+        relock_signing_keys(context, group, new_path)
+        return
     from rtbf.vault.passphrase_file import change_passphrase, read_passphrase  # noqa: PLC0415 - the vault, when it is needed
 
     home = context.open_installation().home

@@ -29,6 +29,16 @@ def rotate_signing_key(context: CliContext, role: str, issuer_file: Path | None,
     emit(context, shape, lambda: f"{done.new} signs now; what {done.old or 'the lost key'} signed stays good\n{told}")
 
 
+def relock_signing_keys(context: CliContext, group: str, new_path: Path) -> None:
+    """Lock the keys of `group` with another passphrase and tell which setting must name it from now on."""
+    from rtbf.pipeline.key_passphrases import LockedGroup, relock_keys  # noqa: PLC0415 - the database layer, when it is needed
+
+    named: LockedGroup = next(each for each in get_args(LockedGroup) if each == group)
+    files = relock_keys(context.open_installation(), named, new_path)
+    told = f"{', '.join(files)} open with {new_path} only: set RTBF_{group.upper()}_PASSPHRASE_FILE to it, then destroy the one before"
+    emit(context, {"files": list(files), "passphrase": str(new_path)}, lambda: told)
+
+
 @click.command("revoke")
 @click.argument("key_id", metavar="KEY_ID")
 @click.option("--reason", type=click.Choice(_REASONS), required=True, help="Goes into the ledger.")

@@ -355,6 +355,19 @@ def test_a_revoked_key_signs_nothing_and_makes_room_for_another(installation: In
     assert key_id(installation.signing_key.public_key()) == done.new
 
 
+def test_one_visit_of_the_root_revokes_a_stolen_key_and_begins_the_next(installation: Installation, away: Path) -> None:
+    stolen = key_id(installation.signing_key.public_key())
+    revoke_signing_key(installation, stolen, "compromised", "olga")
+    new = rotate_key(installation, "report", "olga").new
+
+    signed_by_root(installation, away)
+
+    revoked, begun = of_role(installation.trust, "report-signer")
+    assert (revoked.id, revoked.revoked_at is None, revoked.not_after is None) == (stolen, False, False)
+    assert (begun.id, begun.revoked_at, begun.not_after) == (new, None, None)
+    assert key_id(installation.signing_key.public_key()) == new
+
+
 @pytest.mark.parametrize(
     ("chosen", "reason", "error", "found"),
     [

@@ -16,12 +16,13 @@ from rtbf.cli.admin import db, init
 from rtbf.cli.context import CliContext
 from rtbf.cli.key import key
 from rtbf.config import Settings
-from rtbf.errors import BadInput, SchemaBehind
+from rtbf.errors import BadInput, SchemaBehind, VaultLocked
 from rtbf.evidence.certificates import create_pdf_ca
 from rtbf.evidence.keys import key_id, read_fingerprint
-from rtbf.evidence.sealed_key import is_plain
+from rtbf.evidence.sealed_key import is_plain, open_sealed_key, read_header
 from rtbf.installation import open_installation
-from tests.installed import NOON
+from rtbf.vault.secret import Secret
+from tests.installed import NOON, QUICK_VAULT
 from tests.older import make_older
 
 if TYPE_CHECKING:
@@ -174,6 +175,37 @@ def test_a_time_stamp_authority_is_believed_from_the_next_version_on(run: Any, i
     assert done == {"version": 3, "is_waiting": False, "certificates": 1}
     assert len(installation.trust.tsa_roots) == 1
     assert isinstance(refused.exception, BadInput)
+
+
+@pytest.mark.parametrize(
+    ("group", "files"), [("signing", ["report.key", "pdf.key"]), ("log", ["log.key"]), ("root", ["root.key", "pdf-ca.key"])]
+)
+def test_another_passphrase_locks_the_same_keys(group: str, files: list[str], run: Any, installation: Installation, tmp_path: Path) -> None:
+    new, home = tmp_path / "new.passphrase", installation.home
+    new.write_text("orbit kettle maple prune\n")
+    ids = {name: read_header(home.path / "keys" / name).id for name in files}
+
+    done = json.loads(run("passphrase", "--of", group, "--new", str(new), is_json=True).stdout)
+    again = json.loads(run("passphrase", "--of", group, "--new", str(new), is_json=True).stdout)
+
+    assert done["files"] == again["files"] == files
+    for name in files:
+        path = home.path / "keys" / name
+        assert key_id(open_sealed_key(path, read_header(path).role, Secret("orbit kettle maple prune")).public_key()) == ids[name]
+        assert read_header(path).cost == QUICK_VAULT
+        with pytest.raises(VaultLocked):
+            open_sealed_key(path, read_header(path).role, Secret((home.path / "keys" / f"{group}.passphrase").read_text().strip()))
+
+
+def test_keys_that_are_away_cannot_be_locked_anew(run: Any, safe: Path, tmp_path: Path, installation: Installation) -> None:
+    new = tmp_path / "new.passphrase"
+    new.write_text("orbit kettle maple prune\n")
+    shutil.copy(safe / "root.passphrase", installation.home.root_passphrase)
+
+    refused = run("passphrase", "--of", "root", "--new", str(new))
+
+    assert isinstance(refused.exception, BadInput)
+    assert "bring the files back" in str(refused.exception)
 
 
 def test_a_person_s_key_says_when_it_waits_for_the_root(run: Any, safe: Path, tmp_path: Path) -> None:
