@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
 
 from rtbf.cli.context import CliContext, emit
 
+_FILE = click.Path(path_type=Path)
+
 
 @click.command("report")
 @click.argument("ticket_id", metavar="TICKET")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to copy into; made if absent.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into; made if absent.")
 @click.pass_obj
 def report(context: CliContext, ticket_id: str, out: Path) -> None:
-    """Copy the ticket's newest signed report (JSON envelope, PDF, trust file) to a folder."""
-    from rtbf.files import disk_errors_named  # noqa: PLC0415 - the database layer, when it is needed
-    from rtbf.ticket_view import report_folder  # noqa: PLC0415
+    """Write the ticket's newest signed report and its bundle into a folder.
 
-    folder = report_folder(context.open_installation(), ticket_id)
+    bundle.zip holds everything an auditor needs: the report, its events in the ledger, a fresh tree head, and the proofs.
+    Report, PDF, time-stamp and trust file lie beside it. The bundle is checked here as an auditor would check it.
+    """
+    from rtbf.files import disk_errors_named, replace_file  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.pipeline.bundling import bundle_of  # noqa: PLC0415
+    from rtbf.report.bundle import BUNDLE_NAME, HANDED_OUT, write_bundle  # noqa: PLC0415
+    from rtbf.report.check.outcome import result_line  # noqa: PLC0415
+    from rtbf.report.check.run import check_bundle  # noqa: PLC0415
+
+    installation = context.open_installation()
+    files = bundle_of(installation, ticket_id)
+    handed = {name: files[name] for name in HANDED_OUT if name in files} | {BUNDLE_NAME: write_bundle(files)}
     with disk_errors_named(out.name):
         out.mkdir(parents=True, exist_ok=True)
-        files = [Path(shutil.copy2(path, out / path.name)) for path in sorted(folder.iterdir())]
-    lines = "\n".join(str(path) for path in files)
-    hint = f"check it anywhere: rtbf-check {out / 'report.dsse.json'} --trust {out / 'trust.json'}"
-    emit(context, {"files": [str(path) for path in files]}, lambda: f"{lines}\n{hint}")
+        for name, content in handed.items():
+            replace_file(out / name, content)
+    result = result_line(check_bundle(files, installation.trust_bytes, now=installation.clock()))
+    paths = [str(out / name) for name in handed]
+    hint = f"check it anywhere: rtbf-check {out / BUNDLE_NAME} --trust {out / 'trust.json'} --root {installation.trust.root}"
+    lines = [*paths, f"checked here: {result}", hint]
+    emit(context, {"files": paths, "checked": result, "root": installation.trust.root}, lambda: "\n".join(lines))
 
 
 @click.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--trust", type=click.Path(path_type=Path), required=True, help="The operator's trust.json, got by another path.")
-@click.option("--artefact", type=click.Path(path_type=Path), help="The unlearned model's folder, to compare its files.")
-@click.option("--pdf", type=click.Path(path_type=Path), help="The printed view, report.pdf.")
+@click.argument("file", type=_FILE)
+@click.option("--trust", type=_FILE, required=True, help="The operator's trust.json, got by another path.")
+@click.option("--root", metavar="FINGERPRINT", help="The trust file's root, from paper or contract.")
+@click.option("--min-trust-version", type=int, metavar="N", help="The highest version of the trust file that you have seen.")
+@click.option("--artefact", type=_FILE, help="The unlearned model's folder, to compare its files.")
+@click.option("--token", type=_FILE, help="The time-stamp, when FILE is the envelope alone.")
+@click.option("--pdf", type=_FILE, help="The printed view, when it is not in the bundle, or a copy of it.")
+@click.option("--items", type=_FILE, help="The disclosed per-item log, to work the measurements out again.")
+@click.option("--head", type=_FILE, help="A tree head that you kept, or got from somebody else.")
+@click.option("--consistency", type=_FILE, help="The proof between that head and the bundle's, from the operator.")
+@click.option("--receipt", type=_FILE, help="The receipt that the requester got at intake.")
 @click.pass_obj
-def check(context: CliContext, file: Path, trust: Path, artefact: Path | None, pdf: Path | None) -> int:
-    """Check a signed report, offline; the same as `rtbf-check`. 0 good, 1 bad, 3 cannot be decided."""
+def check(context: CliContext, file: Path, **options: Path | str | int | None) -> int:
+    """Check a bundle, a signed report or a receipt, offline; the same as `rtbf-check`. 0 good, 1 bad, 3 cannot be decided."""
+    # The options are those of `rtbf-check`, and are handed on by their names: it alone knows what they mean.
     from rtbf.report.check.main import main  # noqa: PLC0415 - cryptography, when it is needed
 
-    arguments = [str(file), "--trust", str(trust)]
-    arguments += ["--artefact", str(artefact)] if artefact is not None else []
-    arguments += ["--pdf", str(pdf)] if pdf is not None else []
+    arguments = [str(file)]
+    for name, value in options.items():
+        arguments += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
     return main([*arguments, "--json"] if context.is_json else arguments)

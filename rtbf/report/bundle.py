@@ -34,6 +34,8 @@ EVENTS_NAME = "events.jsonl"
 HEAD_NAME = "checkpoint"
 VERIFY_NAME = "VERIFY.md"
 BUNDLE_NAME = "bundle.zip"
+HANDED_OUT = (ENVELOPE_NAME, TOKEN_NAME, PDF_NAME, TRUST_NAME)
+"""What people look at first, and what `rtbf report` therefore lays beside the archive as well."""
 ALWAYS_THERE = (ENVELOPE_NAME, TRUST_NAME, EVENTS_NAME, HEAD_NAME, VERIFY_NAME)
 
 MAX_ENVELOPE_BYTES = 16 << 20
