@@ -11,22 +11,27 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtbf.errors import ExtraMissing, RTBFError, TicketBusy
+from rtbf.errors import ExtraMissing, IllegalMove, RTBFError, TicketBusy
+from rtbf.evidence.timestamp import http_post
 from rtbf.files import make_private_folder, replace_file
 from rtbf.footprint.record import Footprint
 from rtbf.footprint.run import find_footprint
 from rtbf.pipeline.closing import finish_ticket
 from rtbf.pipeline.footprints import finish_footprint, footprint_revision
+from rtbf.pipeline.ledger import seal_ledger
 from rtbf.pipeline.moves import next_stage
 from rtbf.pipeline.plans import approved_plan, finish_plan, reopen_planning, require_plannable, start_unlearning
 from rtbf.pipeline.purge import purge_if_closed
 from rtbf.pipeline.reporting import case_of
-from rtbf.pipeline.work import clear_error, finish_unlearning, finish_verification, is_measured
+from rtbf.pipeline.reports import drop_unrecorded_reports, outdated_reports
+from rtbf.pipeline.stamping import ask_time_stamp
+from rtbf.pipeline.work import clear_error, finish_superseding, finish_unlearning, finish_verification, is_measured
 from rtbf.plan.decisions import Decisions
 from rtbf.plan.request import PlanRequest
 from rtbf.plan.withhold import withheld_records
 from rtbf.progress import Progress, silent
-from rtbf.report.run import issue_report
+from rtbf.report.predicate import SupersededPart
+from rtbf.report.run import Authority, Signers, issue_report
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
 from rtbf.store.holds import all_holds
@@ -46,7 +51,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rtbf.installation import Installation
+    from rtbf.report.record import Report
     from rtbf.ticket_view import TicketView
+    from rtbf.verify.record import Verification
 
 _HEARTBEATS_PER_LEASE = 3
 
@@ -79,6 +86,8 @@ def advance(
             if stage is None or is_there:
                 break
             _STAGES[stage](installation, ticket_id, actor, beat, work)
+        if ticket_id in outdated_reports(installation, ticket_id):
+            _reissue(installation, ticket_id, actor)
     purge_if_closed(installation, ticket_id, actor)
     return view_ticket(installation, ticket_id)
 
@@ -215,14 +224,77 @@ def _verify(installation: Installation, ticket_id: str, actor: str, progress: Pr
     log_path = installation.home.artefacts_of(ticket_id, plan.attempt)
     make_private_folder(log_path)
     replace_file(log_path / "items.sealed", seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
-    case = case_of(installation, verification, actor)
-    report = issue_report(
+    report = _issued(installation, verification, actor, None)
+    finish_verification(installation, verification, report, actor)
+    seal_ledger(installation)
+
+
+def reissue_report(installation: Installation, ticket_id: str, actor: str, *, work: WorkSettings) -> Report:
+    """Issue a report on the ticket's newest verdict as things stand now; it names the one it stands in for, and both stay.
+
+    Raises IllegalMove when the present attempt has no report yet, TicketBusy while another process works on it.
+    """
+    with _leased(installation, ticket_id, silent, work):
+        return _reissue(installation, ticket_id, actor)
+
+
+def renew_reports(installation: Installation, actor: str, *, work: WorkSettings) -> int:
+    """Issue anew the report of every closed ticket whose newest one was issued before it closed; return how many those were.
+
+    The report that leads to the closing letter cannot name that letter, nor the day the clock stopped. Tickets that are
+    being worked on have their turn next time.
+    """
+    renewed = 0
+    for ticket_id in outdated_reports(installation):
+        with contextlib.suppress(TicketBusy):
+            reissue_report(installation, ticket_id, actor, work=work)
+            renewed += 1
+    return renewed
+
+
+def _reissue(installation: Installation, ticket_id: str, actor: str) -> Report:
+    view = view_ticket(installation, ticket_id)
+    if view.report is None or view.verification is None or view.report.attempt != view.attempt:
+        raise IllegalMove(
+            found=f"no report on attempt {view.attempt} of {ticket_id} (state '{view.state}')",
+            expected="a ticket whose present attempt was verified",
+            remedy=f"`rtbf run {ticket_id}` and see what it waits for",
+        )
+    report = _issued(installation, view.verification, actor, view.report)
+    finish_superseding(installation, report, actor)
+    seal_ledger(installation)
+    return report
+
+
+def _issued(installation: Installation, verification: Verification, actor: str, earlier: Report | None) -> Report:
+    """Sign the ledger's head, then a report that names it; leftovers of an issue that a crash cut short go first."""
+    ticket_id = verification.ticket_id
+    supersedes = None if earlier is None else SupersededPart(report_id=earlier.report_id, envelope_sha256=earlier.envelope_sha256)
+    case = case_of(installation, verification, actor, supersedes=supersedes)
+    drop_unrecorded_reports(installation, ticket_id)
+    return issue_report(
         case,
         folder=installation.home.report_of(ticket_id, case.report_id),
-        signing_key=installation.signing_key,
-        trust=installation.home.trust.read_bytes(),
+        signers=Signers(
+            envelope=installation.signing_key,
+            pdf=installation.pdf_key,
+            pdf_certificate=installation.pdf_certificate,
+            pdf_ca=installation.pdf_ca,
+        ),
+        trust=installation.trust_bytes,
+        authority=_authority(installation),
     )
-    finish_verification(installation, verification, report, actor)
+
+
+def _authority(installation: Installation) -> Authority | None:
+    url = installation.tsa_url
+    if url is None:
+        return None
+    return Authority(
+        stamp=lambda content: ask_time_stamp(installation, content),
+        answer=lambda request: http_post(url, request, installation.tsa_timeout_s),
+        roots=installation.tsa_roots,
+    )
 
 
 def _settle_verdict(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:

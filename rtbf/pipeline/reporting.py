@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
 from rtbf.clock import rfc3339
 from rtbf.errors import RecordBroken
-from rtbf.evidence.merkle import root_of
+from rtbf.evidence.strict_base64 import base64_text
 from rtbf.footprint.record import Footprint
 from rtbf.pipeline.clock import calendar_of, clock_of, events_of
+from rtbf.pipeline.ledger import seal_ledger
 from rtbf.pipeline.residuals import open_residual
 from rtbf.plan.decisions import Decisions, count_decisions
 from rtbf.plan.holds import held_items
@@ -32,7 +32,7 @@ from rtbf.report.lawful import (
     not_recorded,
     standing_of,
 )
-from rtbf.report.predicate import TrailPart
+from rtbf.report.predicate import SupersededPart, TrailPart
 from rtbf.report.residuals import derived_residuals, residual
 from rtbf.report.statement import Case
 from rtbf.store.actors import actor_id_for, actor_keys
@@ -44,9 +44,7 @@ from rtbf.store.notices import is_delivered, notices_of
 from rtbf.store.recipients import duties_of
 from rtbf.store.records import latest_record, record_with_digest
 from rtbf.store.residuals import residuals_of
-from rtbf.store.sequencer import sequence_all
 from rtbf.store.tickets import find_ticket
-from rtbf.store.tree import tree_frontier, tree_size
 from rtbf.ticket.clock_round import FLAGS
 from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required
@@ -65,8 +63,11 @@ _DAY_S = 86_400
 _NO_LEVEL = "a code shows one mailbox, and the ticket names other identifiers"
 
 
-def case_of(installation: Installation, verification: Verification, actor: str) -> Case:
-    """Return everything the attempt's report is made from; the ledger's chain is checked on the way (LedgerBroken)."""
+def case_of(installation: Installation, verification: Verification, actor: str, *, supersedes: SupersededPart | None = None) -> Case:
+    """Return everything the attempt's report is made from, as the ledger stood at a tree head that is signed on the way.
+
+    The ticket's chain of events in that tree is checked (LedgerBroken); a signer that sees a fork refuses (LedgerForked).
+    """
     now = installation.clock()
     ticket_id = verification.ticket_id
     with installation.transaction() as session:
@@ -77,15 +78,14 @@ def case_of(installation: Installation, verification: Verification, actor: str) 
         for kind, name in derived_residuals(plan, footprint):
             open_residual(session, installation, ticket_id, kind, name, owner_id, now)
     # What was opened is an event of the ticket, and the report's trail has to name it.
-    sequence_all(installation.transaction, installation.log)
+    head = seal_ledger(installation).head
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
         ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)
         footprint, _ = required(latest_record(session, ticket_id, Footprint), "footprint", ticket_id)
         plan, plan_digest = required(latest_record(session, ticket_id, Plan), "plan", ticket_id)
         unlearned, _ = required(latest_record(session, ticket_id, Unlearned), "unlearned model", ticket_id)
-        trail_events, trail_last = ticket_trail(session, ticket_id)
-        tree = tree_frontier(session, tree_size(session))
+        trail_events, trail_last = ticket_trail(session, ticket_id, head.size)
         return Case(
             report_id=f"rep_{secrets.token_hex(8)}",
             issued_at=rfc3339(now),
@@ -105,15 +105,15 @@ def case_of(installation: Installation, verification: Verification, actor: str) 
             residuals=_residuals(session, ticket_id),
             key=_key(installation, row),
             trail=TrailPart(
-                log=installation.log,
-                tree_size=tree.size,
-                root=base64.standard_b64encode(root_of(tree)).decode(),
+                log=head.origin,
+                tree_size=head.size,
+                root=base64_text(head.root),
                 events=trail_events,
                 last_hash=trail_last,
                 attestation="self-attested",
             ),
-            supersedes=None,
-            time_stamp="none",
+            supersedes=supersedes,
+            time_stamp="none" if installation.tsa_url is None else "asked",
             software=(("rtbf", version("rtbf")),),
         )
 
@@ -199,7 +199,7 @@ def _signature(session: Session, row: ApprovalRow) -> SignaturePart | None:
         raise RecordBroken(
             found="a signed approval whose key is not registered", expected=row.key_id, remedy="restore the database from a backup"
         )
-    return SignaturePart(key_id=row.key_id, spki=base64.standard_b64encode(spki).decode(), envelope=row.envelope.decode())
+    return SignaturePart(key_id=row.key_id, spki=base64_text(spki), envelope=row.envelope.decode())
 
 
 def _started_at(session: Session, ticket_id: str) -> str:

@@ -8,19 +8,21 @@ from rtbf.errors import IllegalMove
 from rtbf.pipeline.closing import close_fulfilled
 from rtbf.pipeline.moves import move, note, settle
 from rtbf.pipeline.weights import set_candidate
+from rtbf.report.record import Report
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
-from rtbf.store.records import newest_record, save_record
+from rtbf.store.records import newest_record, records_of, save_record
 from rtbf.store.tickets import find_ticket
 from rtbf.ticket.lifecycle import AWAITING_WORKER, CLOSED, ERROR, PLANNING, UNLEARNING, VERIFYING, WAITS_FOR_A_PERSON
 from rtbf.verify.record import Verification
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
     from rtbf.installation import Installation
     from rtbf.lm.record import Model
-    from rtbf.report.record import Report
     from rtbf.store.tables import TicketRow
     from rtbf.unlearn.record import Unlearned
 
@@ -68,12 +70,8 @@ def finish_verification(installation: Installation, verification: Verification, 
             )
         actor_id = actor_id_for(session, actor, now)
         digest = save_record(session, verification, verification.attempt, now)
-        report_digest = save_record(session, report, report.attempt, now)
-        data = {
-            "record": digest, "report": report_digest, "envelope": report.envelope_sha256,
-            "verdict": verdict.status, "class": verdict.class_awarded,
-        }  # fmt: skip
-        note(session, row.id, "report.issued", actor_id, now, data)
+        note(session, row.id, "report.issued", actor_id, now, {"record": digest, "verdict": verdict.status, "class": verdict.class_awarded})
+        _seal(session, report, actor_id, now)
         if verdict.status == "FAIL":
             set_candidate(session, row.id, "rejected")
             move(session, row, PLANNING, actor_id, now)
@@ -81,6 +79,31 @@ def finish_verification(installation: Installation, verification: Verification, 
         settle(session, row, now)
         if row.reason == AWAITING_WORKER:
             close_fulfilled(session, installation, row, actor_id, now)
+
+
+def finish_superseding(installation: Installation, report: Report, actor: str) -> None:
+    """Store a report that stands in for the newest one on the same attempt; raises IllegalMove when that is another by now."""
+    now = installation.clock()
+    with installation.transaction() as session:
+        row = find_ticket(session, report.ticket_id)
+        earlier = newest_record(session, row.id, Report)
+        if earlier is None or (earlier.report_id, earlier.attempt) != (report.supersedes, row.attempt):
+            raise IllegalMove(
+                found="a report that stands in for one that is not the newest",
+                expected="the newest report on the ticket's present attempt",
+                remedy=f"see `rtbf show {row.id}`, and issue it again",
+            )
+        _seal(session, report, actor_id_for(session, actor, now), now)
+
+
+def _seal(session: Session, report: Report, actor_id: str, now: datetime) -> None:
+    """Store the report's record and name its very files in the ledger."""
+    save_record(session, report, 1 + len(records_of(session, report.ticket_id, Report)), now)
+    data = {
+        "attempt": report.attempt, "report": report.report_id, "envelope": report.envelope_sha256,
+        "pdf": report.pdf_sha256, "token": report.token_sha256, "supersedes": report.supersedes,
+    }  # fmt: skip
+    note(session, report.ticket_id, "report.sealed", actor_id, now, data)
 
 
 def is_measured(session: Session, row: TicketRow) -> bool:

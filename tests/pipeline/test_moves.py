@@ -82,7 +82,7 @@ def test_every_step_of_the_path_is_in_the_chain_in_order_and_without_personal_da
     types = [json.loads(leaf)["type"] for leaf in leaves]
     assert [name for name in types if not name.startswith(("suppression.", "purge.", "copies."))] == [
         "ticket.received", "identity.established", "footprint.completed", "decisions.taken", "plan.frozen", "approval.given",
-        "unlearning.started", "unlearning.finished", "report.issued", "notice.sent", "clock.changed", "ticket.closed",
+        "unlearning.started", "unlearning.finished", "report.issued", "report.sealed", "notice.sent", "clock.changed", "ticket.closed",
     ]  # fmt: skip
     assert verify_chain(leaves)[0] == len(types)
     names = (*CANARIES, "submitter", "decider", "planner", "approver", "olga")
