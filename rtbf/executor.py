@@ -25,6 +25,7 @@ from rtbf.pipeline.purge import purge_if_closed
 from rtbf.pipeline.reporting import case_of
 from rtbf.pipeline.reports import drop_unrecorded_reports, outdated_reports
 from rtbf.pipeline.stamping import ask_time_stamp
+from rtbf.pipeline.upkeep import run_upkeep
 from rtbf.pipeline.work import clear_error, finish_superseding, finish_unlearning, finish_verification, is_measured
 from rtbf.plan.decisions import Decisions
 from rtbf.plan.request import PlanRequest
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rtbf.installation import Installation
+    from rtbf.pipeline.upkeep import UpkeepDone
     from rtbf.report.record import Report
     from rtbf.ticket_view import TicketView
     from rtbf.verify.record import Verification
@@ -250,6 +252,11 @@ def renew_reports(installation: Installation, actor: str, *, work: WorkSettings)
             reissue_report(installation, ticket_id, actor, work=work)
             renewed += 1
     return renewed
+
+
+def keep_up(installation: Installation, actor: str, *, work: WorkSettings) -> UpkeepDone:
+    """Take every step of upkeep once, after the reports that time has overtaken were issued anew."""
+    return run_upkeep(installation, actor, {"reports": lambda _installation, by: renew_reports(installation, by, work=work)})
 
 
 def _reissue(installation: Installation, ticket_id: str, actor: str) -> Report:

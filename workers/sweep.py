@@ -22,10 +22,12 @@ import structlog
 from rtbf.cli.context import emit
 from rtbf.cli.errors import DONE, FAULT
 from rtbf.cli.upkeep import told
+from rtbf.cli.work import work_settings
 from rtbf.errors import BrokerUnreachable, LedgerBroken, LedgerForked, Outage
+from rtbf.executor import keep_up
 from rtbf.logs import configure_logs
 from rtbf.pipeline.ledger import sequence_events
-from rtbf.pipeline.upkeep import UPKEEP_ACTOR, run_upkeep
+from rtbf.pipeline.upkeep import UPKEEP_ACTOR
 from rtbf.store.leases import tickets_ready_for_work
 from workers.app import ADVANCE_TASK, DEFAULT_QUEUE, app
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from rtbf.cli.context import CliContext
     from rtbf.installation import Installation
+    from rtbf.pipeline.upkeep import UpkeepDone
 
 _TIMEOUT_S = 2
 
@@ -53,14 +56,18 @@ def sweep(context: CliContext, every_s: float, upkeep_every_s: float, once: bool
     installation = context.open_installation()
     url = context.settings.redis_url.get_secret_value()
     actor = context.settings.actor or UPKEEP_ACTOR
+
+    def upkeep() -> UpkeepDone:
+        return keep_up(installation, actor, work=work_settings(context))
+
     if once:
-        done = run_upkeep(installation, actor)
+        done = upkeep()
         count = nudge_ready(installation, url)
         shape = {"nudged": count, "done": dict(done.counts), "failed": dict(done.failed)}
         emit(context, shape, lambda: f"{count} ticket(s) nudged\n{told(done)}")
         return FAULT if done.failed else DONE
     configure_logs(is_json=context.is_json)
-    sweep_until(_stop_on_signals(), installation, url, every_s, upkeep_every_s=upkeep_every_s, actor=actor)
+    sweep_until(_stop_on_signals(), installation, url, every_s, upkeep_every_s=upkeep_every_s, upkeep=upkeep)
     return DONE
 
 
@@ -71,7 +78,7 @@ def sweep_until(
     every_s: float,
     *,
     upkeep_every_s: float,
-    actor: str,
+    upkeep: Callable[[], UpkeepDone],
     monotonic_s: Callable[[], float] = time.monotonic,
 ) -> None:
     """Sweep until `stopped` is set. An Outage is logged when it begins and when it ends, and outlived."""
@@ -81,7 +88,7 @@ def sweep_until(
     _log.info("sweep.started", every_s=every_s, upkeep_every_s=upkeep_every_s)
     while not stopped.is_set():
         if monotonic_s() >= upkeep_due_s:
-            failing = _keep_up(installation, actor, failing)
+            failing = _keep_up(upkeep, failing)
             upkeep_due_s = monotonic_s() + upkeep_every_s
         try:
             # Two of a round's errors need a person; upkeep's step names them once, and the next round tries again.
@@ -102,9 +109,9 @@ def sweep_until(
     _log.info("sweep.ended")
 
 
-def _keep_up(installation: Installation, actor: str, failing: Mapping[str, str]) -> Mapping[str, str]:
+def _keep_up(upkeep: Callable[[], UpkeepDone], failing: Mapping[str, str]) -> Mapping[str, str]:
     """Take upkeep's steps once; return those that failed. A step is logged when it begins to fail, not each time."""
-    done = run_upkeep(installation, actor)
+    done = upkeep()
     if done.counts:
         _log.info("upkeep.done", **done.counts)
     for step, code in done.failed.items():

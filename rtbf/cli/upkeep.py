@@ -8,11 +8,14 @@ import click
 
 from rtbf.cli.context import CliContext, emit
 from rtbf.cli.errors import DONE, FAULT
+from rtbf.cli.work import work_settings
 
 if TYPE_CHECKING:
     from rtbf.pipeline.upkeep import UpkeepDone
 
 WORDS = {
+    "reports": "report(s) issued anew, since their ticket closed after the last one",
+    "stamps": "report(s) time-stamped that had gone out without",
     "ledger": "event(s) put under a signed tree head",
     "woken": "ticket(s) woken",
     "letters": "waiting letter(s) sent",
@@ -31,13 +34,13 @@ WORDS = {
 @click.command("upkeep")
 @click.pass_obj
 def upkeep(context: CliContext) -> int:
-    """Sign the ledger's tree, wake tickets, send waiting letters, delete what is due, destroy and replace keys. Once.
+    """Issue overtaken reports anew, sign the ledger, wake tickets, send letters, delete what is due, destroy and replace keys. Once.
 
     Beside `rtbf sweep` it is not needed. Exit code 5 when a step failed; the others were taken all the same.
     """
-    from rtbf.pipeline.upkeep import run_upkeep  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.executor import keep_up  # noqa: PLC0415 - the executor belongs to commands that run
 
-    done = run_upkeep(context.open_installation(), context.actor)
+    done = keep_up(context.open_installation(), context.actor, work=work_settings(context))
     emit(context, {"done": dict(done.counts), "failed": dict(done.failed)}, lambda: told(done))
     return FAULT if done.failed else DONE
 

@@ -118,7 +118,6 @@ def test_upkeep_tells_what_was_due_and_fails_loudly(run: Any, installation: Inst
     ticket_id = closing.submitted(installation)
     closing.withdrawn(installation, ticket_id)
     run(upkeep)
-    run(upkeep)
     quiet = run(upkeep)
     clock.move(days=90)
     busy = run(upkeep)
@@ -133,5 +132,6 @@ def test_upkeep_tells_what_was_due_and_fails_loudly(run: Any, installation: Inst
 
 
 def test_every_step_of_upkeep_has_its_words() -> None:
-    assert set(WORDS) == set(STEPS)
+    # The executor's step comes before the pipeline's own.
+    assert set(WORDS) == {"reports", *STEPS}
     assert upkeep_page.told(UpkeepDone(counts=dict.fromkeys(STEPS, 1), failed={})).count("\n") == len(STEPS) - 1

@@ -13,6 +13,8 @@ from workers import sweep
 from workers.sweep import sweep_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rtbf.installation import Installation
 
 
@@ -46,9 +48,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     return lines
 
 
-def swept(installation: Installation, rounds: int) -> None:
+def swept(installation: Installation, rounds: int, upkeep: Callable[[], UpkeepDone]) -> None:
     stopped = Rounds(rounds)
-    sweep_until(stopped, installation, "redis://nowhere", 10.0, upkeep_every_s=60.0, actor="sweep", monotonic_s=stopped.monotonic_s)
+    sweep_until(stopped, installation, "redis://nowhere", 10.0, upkeep_every_s=60.0, upkeep=upkeep, monotonic_s=stopped.monotonic_s)
 
 
 def test_upkeep_comes_at_once_and_then_once_a_minute_whether_or_not_redis_answers(
@@ -61,9 +63,8 @@ def test_upkeep_comes_at_once_and_then_once_a_minute_whether_or_not_redis_answer
         raise BrokerUnreachable(found="f", expected="e", remedy="r")
 
     monkeypatch.setattr(sweep, "nudge_ready", unreachable)
-    monkeypatch.setattr(sweep, "run_upkeep", lambda *_: seen.append("upkeep") or UpkeepDone(counts={}, failed={}))
 
-    swept(installation, 13)
+    swept(installation, 13, lambda: seen.append("upkeep") or UpkeepDone(counts={}, failed={}))
 
     # 13 rounds of 10 s: upkeep at 0, 60 and 120 s.
     assert (seen.count("nudge"), seen.count("upkeep")) == (13, 3)
@@ -74,9 +75,8 @@ def test_a_step_that_goes_on_failing_is_logged_once_by_its_code(
     installation: Installation, monkeypatch: pytest.MonkeyPatch, told: list[Any]
 ) -> None:
     monkeypatch.setattr(sweep, "nudge_ready", lambda *_: 0)
-    monkeypatch.setattr(sweep, "run_upkeep", lambda *_: UpkeepDone(counts={"keys": 2}, failed={"letters": "mail-unreachable"}))
 
-    swept(installation, 13)
+    swept(installation, 13, lambda: UpkeepDone(counts={"keys": 2}, failed={"letters": "mail-unreachable"}))
 
     assert [fields for event, fields in told if event == "upkeep.failed"] == [{"step": "letters", "error": "mail-unreachable"}]
     assert [fields for event, fields in told if event == "upkeep.done"] == [{"keys": 2}] * 3
