@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rtbf.errors import LedgerForked
 from rtbf.evidence.log_name import name_parts
 from rtbf.evidence.log_state import sync_folder
-from rtbf.evidence.tree_head import MAX_NOTE_BYTES, read_head_text
+from rtbf.evidence.tree_head import MAX_NOTE_BYTES, head_in
 from rtbf.files import disk_errors_named, make_private_folder
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ def head_file_name(origin: str, size: int) -> str:
     """Return a head's file name: "000000041902.note", after a restart of the log "000000041902.2.note"."""
     _, number = name_parts(origin)
     return f"{size:012d}.note" if number == 1 else f"{size:012d}.{number}.note"
-
-
-def head_in(note: str) -> TreeHead:
-    """Return the head that a note is about, whoever signed it; ValueError when it is about none."""
-    return read_head_text(note.partition("\n\n")[0] + "\n")
 
 
 def export_head(folder: Path, note: str) -> None:

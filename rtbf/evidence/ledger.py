@@ -13,6 +13,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from rtbf.clock import rfc3339
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 EVENT_VERSION = 1
 _NONCE_BYTES = 16
 _LEAF_PREFIX = b"\x00"  # RFC 9162 §2.1.1: leaves and inner nodes never hash alike.
-_text = json.JSONEncoder(ensure_ascii=False).encode
+_text = encode_basestring
 """A string as RFC 8785 §3.2.2.2 writes it; a hypothesis test compares whole leaves with `canonical_bytes`."""
 
 

@@ -16,6 +16,7 @@ from rtbf.evidence.merkle import Frontier, root_of
 from rtbf.evidence.shape import read_shape
 from rtbf.evidence.strict_base64 import base64_text, read_base64
 from rtbf.evidence.strict_json import read_strict_json
+from rtbf.evidence.tree_head import TreeHead, head_in
 from rtbf.files import make_private_folder, replace_file
 
 if TYPE_CHECKING:
@@ -101,4 +102,6 @@ def _parsed(body: Any) -> SignerState:  # noqa: ANN401 - JSON from the disk
     frontier = Frontier(found.size, tuple(read_base64(each) for each in found.frontier))
     if root_of(frontier) != read_base64(found.root):
         raise ValueError("a root that is not the one of its subtrees")
+    if found.note is not None and head_in(found.note) != TreeHead(origin=found.origin, size=found.size, root=root_of(frontier)):
+        raise ValueError("a note over another tree")
     return SignerState(origin=found.origin, frontier=frontier, note=found.note)

@@ -68,6 +68,11 @@ def read_head_text(text: str) -> TreeHead:
     return TreeHead(origin=lines[0], size=read_number(lines[1]), root=read_base64(lines[2]))
 
 
+def head_in(note: str) -> TreeHead:
+    """Return the head that a note is about, whoever signed it, if anybody did; ValueError when it is about none."""
+    return read_head_text(note.partition("\n\n")[0] + "\n")
+
+
 def sign_head(head: TreeHead, key: Ed25519PrivateKey) -> str:
     """Return the head as a note signed by the log's key; the key's name is the origin."""
     return sign_note(head_text(head), head.origin, key)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput, LedgerBroken, LedgerForked, RTBFError, WitnessRefused
-from rtbf.evidence.head_exports import export_head, head_in
+from rtbf.evidence.head_exports import export_head
 from rtbf.evidence.log_signer import SeenTree, SignerPlaces, sign_tree
 from rtbf.evidence.merkle import prove_consistency, prove_inclusion
 from rtbf.evidence.receipt import make_receipt
 from rtbf.evidence.signed_note import with_signature
 from rtbf.evidence.tlog_proof import ConsistencyProof, InclusionProof, consistency_text, proof_text
-from rtbf.evidence.tree_head import open_head
+from rtbf.evidence.tree_head import head_in, open_head
 from rtbf.evidence.trust_file import note_keys
 from rtbf.store.events import first_leaf
 from rtbf.store.sequencer import sequence_all

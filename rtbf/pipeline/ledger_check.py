@@ -16,7 +16,7 @@ from rtbf.errors import RecordBroken
 from rtbf.evidence.head_exports import exported_sizes, read_exported
 from rtbf.evidence.ledger import leaf_hash
 from rtbf.evidence.log_state import read_state
-from rtbf.evidence.merkle import EMPTY, extend, root_of
+from rtbf.evidence.merkle import EMPTY, extend, hash_leaf, root_of
 from rtbf.evidence.tree_head import TreeHead, open_head
 from rtbf.evidence.trust_file import note_keys
 from rtbf.store.tree import count_nodes, count_pending, nodes_between, rows_between, tree_size
@@ -110,8 +110,8 @@ def _walk_events(installation: Installation, walk: _Walk, size: int, stops: Iter
                 )
                 return frontier
             for row in rows:
-                _check_event(walk, row, origins)
-            grown = extend(frontier, [bytes.fromhex(leaf_hash(row.leaf)) for row in rows])
+                _check_event(walk, row, _as_bytes(row.leaf), origins)
+            grown = extend(frontier, [hash_leaf(_as_bytes(row.leaf)) for row in rows])
             _check_nodes(session, walk, grown.nodes)
         frontier = grown.frontier
         walk.roots[end] = root_of(frontier)
@@ -119,11 +119,16 @@ def _walk_events(installation: Installation, walk: _Walk, size: int, stops: Iter
     return frontier
 
 
-def _check_event(walk: _Walk, row: EventRow, origins: set[str]) -> None:
-    if row.leaf_hash != leaf_hash(row.leaf):
+def _as_bytes(leaf: object) -> bytes:
+    """Return a leaf's bytes; SQLite keeps text where somebody wrote text, whatever the column says."""
+    return leaf if isinstance(leaf, bytes) else str(leaf).encode()
+
+
+def _check_event(walk: _Walk, row: EventRow, leaf: bytes, origins: set[str]) -> None:
+    if row.leaf_hash != leaf_hash(leaf):
         walk.note(f"event {row.idx}: the stored hash is not that of its bytes")
     try:
-        told: Any = json.loads(row.leaf)
+        told: Any = json.loads(leaf)
         said = (told["idx"], told.get("ticket"), told.get("tseq"))
         log, kind, link = told["log"], told["type"], told.get("tprev", "")
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
@@ -137,7 +142,7 @@ def _check_event(walk: _Walk, row: EventRow, origins: set[str]) -> None:
         count, last = walk.chains.get(row.ticket_id, (0, ""))
         if (row.ticket_seq, link) != (count + 1, last):
             walk.note(f"event {row.idx}: it does not follow the one before it of ticket {row.ticket_id}")
-        walk.chains[row.ticket_id] = (count + 1, leaf_hash(row.leaf))
+        walk.chains[row.ticket_id] = (count + 1, leaf_hash(leaf))
     if kind == "log.restarted" and isinstance(told["data"], dict):
         walk.given_up.setdefault(str(told["data"].get("origin_before")), row.idx)
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput, LedgerForked, RecordBroken
-from rtbf.evidence.head_exports import exported_sizes, head_in, read_exported
+from rtbf.evidence.head_exports import exported_sizes, read_exported
 from rtbf.evidence.log_name import next_name
 from rtbf.evidence.log_signer import adopt_tree, require_signable
 from rtbf.evidence.log_state import read_state
 from rtbf.evidence.strict_base64 import base64_text
-from rtbf.evidence.tree_head import TreeHead
+from rtbf.evidence.tree_head import TreeHead, head_in
 from rtbf.evidence.trust_change import with_log
 from rtbf.pipeline.ledger import seal_ledger, seen_tree, sequence_events, signer_places, stored_head
 from rtbf.pipeline.trust import change_trust

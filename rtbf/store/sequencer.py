@@ -55,7 +55,10 @@ def sequence_all(transaction: Callable[[], AbstractContextManager[Session]], log
             if session.scalar(select(PendingEventRow.id).limit(1)) is None:
                 return done
         with transaction() as session:
-            done += sequence(session, log, BATCH)
+            taken = sequence(session, log, BATCH)
+        done += taken
+        if 0 < taken < BATCH:
+            return done
 
 
 def sequence(session: Session, log: str, limit: int | None = None) -> int:
@@ -90,7 +93,7 @@ def _take(session: Session, limit: int | None) -> list[Row[Any]]:
     """Delete pending rows and return them by id; one statement, so that what is deleted is what is returned."""
     table: Any = PendingEventRow.__table__
     first = select(table.c.id).order_by(table.c.id).limit(limit)
-    rows = session.execute(delete(table).where(table.c.id.in_(first)).returning(*table.c))
+    rows = session.execute(delete(table).where(table.c.id.in_(first)).returning(*table.c)).all()
     return sorted(rows, key=lambda row: int(row.id))
 
 

@@ -5,7 +5,7 @@ Reads only. Says what the database says: whether that is what was signed is the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, tuple_
 
@@ -93,10 +93,13 @@ def leaves(session: Session, start: int, end: int) -> Iterator[bytes]:
     """Yield the leaves with index from `start` up to before `end` in order, read in pieces; raises LedgerBroken at a gap."""
     for first in range(start, end, _READ_AT_ONCE):
         last = min(first + _READ_AT_ONCE, end)
-        rows = session.execute(select(EventRow.idx, EventRow.leaf).where(EventRow.idx >= first, EventRow.idx < last).order_by(EventRow.idx))
+        rows: Any = session.execute(
+            select(EventRow.idx, EventRow.leaf).where(EventRow.idx >= first, EventRow.idx < last).order_by(EventRow.idx)
+        )
         expected = first
         for idx, leaf in rows:
-            if idx != expected:
+            # SQLite keeps text where somebody wrote text, whatever the column says.
+            if idx != expected or not isinstance(leaf, bytes):
                 break
             yield leaf
             expected += 1
