@@ -54,7 +54,7 @@ def report(context: CliContext, ticket_id: str, out: Path) -> None:
 @click.option("--consistency", type=_FILE, help="The proof between that head and the bundle's, from the operator.")
 @click.option("--receipt", type=_FILE, help="The receipt that the requester got at intake.")
 @click.pass_obj
-def check(context: CliContext, file: Path, **options: Path | str | int | None) -> int:
+def check(context: CliContext, /, file: Path, **options: Path | str | int | None) -> int:
     """Check a bundle, a signed report or a receipt, offline; the same as `rtbf-check`. 0 good, 1 bad, 3 cannot be decided."""
     # The options are those of `rtbf-check`, and are handed on by their names: it alone knows what they mean.
     from rtbf.report.check.main import main  # noqa: PLC0415 - cryptography, when it is needed
