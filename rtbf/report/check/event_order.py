@@ -45,7 +45,8 @@ def require_walk(events: Sequence[Event]) -> None:
     for number, event in enumerate(events, start=1):
         if (event.type == RECEIVED) != (number == 1):
             raise ValueError("a ticket whose events do not begin with its receipt, or that was received twice")
-        is_move = "from" in event.data or "to" in event.data
+        # A letter has a "to" as well; only a move comes from somewhere.
+        is_move = "from" in event.data
         if is_move or (event.type in LAWFUL and event.type not in _ALSO_A_NOTE):
             source, target = event.data.get("from"), event.data.get("to")
             # Whatever JSON stands there: only texts are looked up.
