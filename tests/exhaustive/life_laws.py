@@ -13,6 +13,8 @@ from sqlalchemy import func, select
 from rtbf.evidence.ledger import verify_chain
 from rtbf.pipeline.facts import facts_of, next_change_at
 from rtbf.plan.decisions import Decisions
+from rtbf.report.check.event_lines import read_event
+from rtbf.report.check.event_order import require_walk
 from rtbf.store.events import ticket_leaves
 from rtbf.store.records import record_with_digest
 from rtbf.store.tables import EventRow, OutboxRow, PendingEventRow
@@ -44,6 +46,9 @@ def require_gapless_ledger(session: Session) -> None:
     assert [idx for idx, _, _ in events] == list(range(len(events)))
     assert outbox == events
     assert [verify_chain(chain)[0] for chain in chains] == [len(chain) for chain in chains]
+    for chain in chains:
+        # Whatever happened to a ticket, the auditor's checker follows it.
+        require_walk([read_event(leaf) for leaf in chain])
 
 
 def require_replayed_state(session: Session, row: TicketRow) -> None:
