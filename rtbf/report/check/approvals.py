@@ -41,8 +41,8 @@ def check(_handed: Handed, found: Found) -> Seen:
     try:
         return _check_v1(body.predicate) if isinstance(body, StatementBodyV1) else _check(body.predicate, found.trust)
     except ValueError as refused:
-        # A verdict on a plan that nobody may have approved is not repeated.
-        found.is_verdict_shown = False
+        # What is said of a plan that nobody may have approved is not repeated.
+        found.is_story_shown = False
         raise Misfit(str(refused), EXPECTED) from None
 
 

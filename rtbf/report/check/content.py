@@ -31,7 +31,7 @@ def check(_handed: Handed, found: Found) -> Seen:
     if body.predicate.verdict.rule != RULE:
         raise Undecided("a verdict by a rule unknown here", RULE)
     require_consistent(body)
-    found.read_body, found.is_verdict_shown = body, True
+    found.read_body, found.is_story_shown = body, True
     return Seen(is_decided=True, detail="verdict and claim recomputed from the probe results: they agree")
 
 

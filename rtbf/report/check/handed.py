@@ -83,6 +83,7 @@ class Found:
     """What the steps before have established; each fills in what the next ones read.
 
     proven_at      when an outside authority saw the envelope; None without a token that holds
+    is_story_shown the statement's ids and times may be repeated: it agrees with itself, and its approvals hold
     remarks        what the auditor should know and what is no fault
     superseded_by  the report that the bundle's ledger names in this one's place
     """
@@ -93,7 +94,7 @@ class Found:
     statement: dict[str, Any] = field(default_factory=dict)
     proven_at: datetime | None = None
     read_body: StatementBody | StatementBodyV1 | StatementBodyV2 | None = None
-    is_verdict_shown: bool = False
+    is_story_shown: bool = False
     head: TreeHead | None = None
     events: tuple[Event, ...] = ()
     superseded_by: str | None = None

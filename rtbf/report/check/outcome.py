@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckOutcome:
-    """What the checker found. `verdict`, `award` (the class) and `claim` are filled only when signature, key and content hold.
+    """What the checker found. `verdict`, `award` (the class) and `claim` are filled only when nothing was refused.
 
     root           the key id of the trust file's root; None for an unsigned or unusable trust file
     proven_at      when an outside authority saw the envelope; None when that was not shown
@@ -99,7 +99,7 @@ def outcome_as_text(outcome: CheckOutcome) -> str:
         lines += _field("root", outcome.root)
     if outcome.envelope_sha256 is not None:
         lines += _field("envelope", f"sha256:{outcome.envelope_sha256}")
-    if outcome.verdict is not None:
+    if outcome.report_id is not None:
         lines += _field("report", f"{outcome.report_id} on ticket {outcome.ticket_id}")
         proven = "no outside proof of the time" if outcome.proven_at is None else f"seen by an authority at {rfc3339(outcome.proven_at)}"
         lines += _field("issued", f"{outcome.issued_at} by its signer's clock; {proven}")

@@ -208,7 +208,9 @@ def _summary(
     status: Literal["ok", "bad", "cannot decide"],
     refusal: EvidenceRefused | None,
 ) -> CheckOutcome:
-    predicate = found.body.predicate if found.is_verdict_shown else None
+    predicate = found.body.predicate if found.is_story_shown else None
+    # A verdict beside a refusal would be quoted without it.
+    verdict = predicate.verdict if predicate and refusal is None else None
     return CheckOutcome(
         kind=kind,
         status=status,
@@ -221,9 +223,9 @@ def _summary(
         issued_at=predicate.report.issued_at if predicate else None,
         proven_at=found.proven_at,
         head=found.head,
-        verdict=predicate.verdict.status if predicate else None,
-        award=predicate.verdict.class_awarded if predicate else None,
-        claim=predicate.verdict.claim if predicate else None,
+        verdict=verdict.status if verdict else None,
+        award=verdict.class_awarded if verdict else None,
+        claim=verdict.claim if verdict else None,
         superseded_by=found.superseded_by,
         remarks=tuple(found.remarks),
         refusal=refusal,

@@ -54,7 +54,7 @@ def _sealing_event(events: tuple[Event, ...], predicate: Predicate) -> Event:
         raise Misfit(f"{len(found)} events that seal this report", "exactly one")
     (sealed,) = found
     is_text = all(sealed.data.get(name) is None or isinstance(sealed.data[name], str) for name in _FIELDS - {"attempt"})
-    if set(sealed.data) != _FIELDS or not is_text or sealed.data["attempt"] != report.attempt:
+    if set(sealed.data) != _FIELDS or not is_text or not _is_number(sealed.data["attempt"], report.attempt):
         raise Misfit("an event that seals this report otherwise than it is", f"this attempt, and {', '.join(sorted(_FIELDS))}")
     earlier = None if predicate.supersedes is None else predicate.supersedes.report_id
     if sealed.data["supersedes"] != earlier:
@@ -102,6 +102,11 @@ def _superseded_by(events: tuple[Event, ...], sealed: Event, report_id: str) -> 
         if event.type == SEALED and event.data.get("supersedes") == standing:
             standing = str(event.data.get("report"))
     return None if standing == report_id else standing
+
+
+def _is_number(value: object, number: int) -> bool:
+    """Return whether a JSON value is this number; true is 1 to Python and not to JSON."""
+    return type(value) is int and value == number
 
 
 def _digest(content: bytes) -> str:

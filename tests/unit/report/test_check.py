@@ -17,6 +17,7 @@ from rtbf.evidence.dsse import pae, sign_envelope
 from rtbf.evidence.keys import key_id
 from rtbf.report.bundle import MAX_ENVELOPE_BYTES
 from rtbf.report.check.main import main
+from rtbf.report.check.outcome import outcome_as_text
 from rtbf.report.check.run import STEPS, check_report
 from rtbf.report.statement import build_statement
 from tests import builders
@@ -73,6 +74,18 @@ def test_a_refused_report_shows_no_verdict(good_envelope: bytes) -> None:
     outcome = check_report(good_envelope, other)
 
     assert (outcome.verdict, outcome.award, outcome.claim, outcome.ticket_id) == (None, None, None, None)
+
+
+def test_a_report_refused_at_a_late_step_shows_its_ids_and_no_verdict(good_envelope: bytes, good_trust: bytes, artefact: Path) -> None:
+    """Somebody would quote the verdict without the refusal."""
+    (artefact / "extra").write_bytes(b"")
+
+    outcome = check_report(good_envelope, good_trust, artefact=artefact)
+
+    assert _refusing_step(outcome) == "files"
+    assert (outcome.verdict, outcome.award, outcome.claim) == (None, None, None)
+    assert (outcome.report_id, outcome.ticket_id) == ("rep_01test", "tkt_01test")
+    assert "PASS" not in outcome_as_text(outcome)
 
 
 @pytest.mark.parametrize(

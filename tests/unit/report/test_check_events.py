@@ -163,7 +163,9 @@ def test_an_event_before_the_reports_head_that_it_does_not_count_is_refused() ->
 
 
 def test_an_unknown_kind_of_event_may_stand_anywhere() -> None:
-    noted = [*story()[:3], Told(type="letter.franked", time="2026-02-20T09:40:00.000Z"), *story()[3:]]
+    # A letter goes to somebody, and that moves nothing.
+    franked = Told(type="letter.franked", time="2026-02-20T09:40:00.000Z", data={"to": "sha256:00"})
+    noted = [*story()[:3], franked, *story()[3:]]
 
     outcome = check_bundle(bundles.bundle(before=noted), TRUST)
 
@@ -235,7 +237,7 @@ def swapped(first: str, second: str) -> Callable[[list[Told]], list[Told]]:
         (lambda events: [events[2], events[1], *events[3:]], "begin with its receipt"),
         (lambda events: [*events, replace(events[1], time="2026-03-02T11:00:00.000Z")], "received twice"),
         (lambda events: [*events, Told(type="plan.frozen", time="2026-03-02T11:00:00.000Z")], "no lawful move"),
-        (lambda events: [*events, Told(type="letter.franked", time="2026-03-02T11:00:00.000Z", data={"to": "closed"})], "no lawful move"),
+        (lambda events: [*events, Told(type="letter.franked", time="2026-03-02T11:00:00.000Z", data={"from": "verifying"})], "no lawful move"),
         (
             lambda events: [
                 *events,

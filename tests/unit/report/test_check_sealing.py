@@ -66,7 +66,7 @@ def test_every_file_is_named() -> None:
     "lie",
     [
         {"envelope": HEX}, {"envelope": None}, {"pdf": HEX}, {"pdf": 7}, {"pdf": []}, {"token": HEX}, {"token": {}}, {"attempt": 2},
-        {"attempt": "1"}, {"report": "rep_02test"}, {"supersedes": "rep_00test"}, {"supersedes": []}, {"more": "x"},
+        {"attempt": "1"}, {"attempt": True}, {"report": "rep_02test"}, {"supersedes": "rep_00test"}, {"supersedes": []}, {"more": "x"},
     ],
     ids=str,
 )  # fmt: skip
