@@ -237,7 +237,7 @@ def swapped(first: str, second: str) -> Callable[[list[Told]], list[Told]]:
         (lambda events: [events[2], events[1], *events[3:]], "begin with its receipt"),
         (lambda events: [*events, replace(events[1], time="2026-03-02T11:00:00.000Z")], "received twice"),
         (lambda events: [*events, Told(type="plan.frozen", time="2026-03-02T11:00:00.000Z")], "no lawful move"),
-        (lambda events: [*events, Told(type="letter.franked", time="2026-03-02T11:00:00.000Z", data={"from": "verifying"})], "no lawful move"),
+        (lambda events: [*events, Told(type="letter.franked", time=builders.ISSUED_AT, data={"from": "verifying"})], "no lawful move"),
         (
             lambda events: [
                 *events,
