@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rtbf.evidence.ledger import leaf_hash
+from rtbf.evidence.tlog_proof import check_inclusion, read_proof
+from rtbf.evidence.trust_file import note_keys
 from rtbf.files import make_private_folder
+from rtbf.pipeline.ledger import seal_ledger
 from rtbf.report.record import Report
 from rtbf.store.actors import actor_name, list_tokens, revoke_token
 from rtbf.store.identifiers import open_identifiers
@@ -170,3 +175,25 @@ def test_a_report_changed_on_disk_is_never_handed_out(caller: TestClient, instal
     answer = caller.get(f"/v1/tickets/{ticket_id}/report")
 
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:rtbf:problem:artefact-mismatch")
+
+
+def test_a_ticket_carries_its_receipt_once_a_signed_head_covers_it(caller: TestClient, installation: Installation) -> None:
+    made = caller.post("/v1/tickets", json=JO).json()
+    seal_ledger(installation)
+
+    receipt = caller.get(f"/v1/tickets/{made['id']}").json()["receipt"]
+
+    assert made["receipt"] is None
+    assert sorted(receipt) == ["leaf", "proof", "schema"]
+    keys = note_keys(installation.trust, installation.log)
+    head, _ = check_inclusion(read_proof(receipt["proof"]), bytes.fromhex(leaf_hash(receipt["leaf"].encode())), keys)
+    assert (json.loads(receipt["leaf"])["ticket"], head.origin) == (made["id"], installation.log)
+
+
+def test_intake_waits_for_no_signature(caller: TestClient, installation: Installation) -> None:
+    installation.log_state.parent.mkdir(exist_ok=True)
+    installation.log_state.write_bytes(b"{")
+
+    answer = caller.post("/v1/tickets", json=JO)
+
+    assert (answer.status_code, answer.json()["receipt"]) == (201, None)

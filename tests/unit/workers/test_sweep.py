@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rtbf.errors import BrokerUnreachable
+from rtbf.errors import BrokerUnreachable, LedgerForked
 from rtbf.pipeline.upkeep import UpkeepDone
 from workers import sweep
 from workers.sweep import sweep_until
@@ -80,3 +80,20 @@ def test_a_step_that_goes_on_failing_is_logged_once_by_its_code(
 
     assert [fields for event, fields in told if event == "upkeep.failed"] == [{"step": "letters", "error": "mail-unreachable"}]
     assert [fields for event, fields in told if event == "upkeep.done"] == [{"keys": 2}] * 3
+
+
+def test_each_round_gives_events_their_places_and_a_ledger_in_trouble_stops_no_nudge(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, told: list[Any]
+) -> None:
+    seen: list[str] = []
+
+    def broken(_: Installation) -> int:
+        seen.append("sequence")
+        raise LedgerForked(found="f", expected="e", remedy="r")
+
+    monkeypatch.setattr(sweep, "sequence_events", broken)
+    monkeypatch.setattr(sweep, "nudge_ready", lambda *_: seen.append("nudge") or 0)
+
+    swept(installation, 3, lambda: UpkeepDone(counts={}, failed={}))
+
+    assert seen == ["sequence", "nudge"] * 3
