@@ -34,6 +34,8 @@ def demo(context: CliContext, folder: Path) -> int:
         "npo": ending.npo_verdict,
         "noop": ending.noop_verdict,
         "check": ending.check_status,
+        "refused": ending.refused,
+        "tampered": ending.tampered,
         "outcome": ending.outcome,
     }
     emit(context, data, lambda: _farewell(ending, folder))
@@ -44,10 +46,10 @@ def _farewell(ending: Ending, folder: Path) -> str:
     report = ending.report_folder
     return (
         f"\nnoop: {ending.noop_verdict} (must be FAIL)   npo: {ending.npo_verdict}   report: {ending.check_status}   "
-        f"{ending.elapsed_s:.0f} s in all\n\n"
+        f"tampered copies refused: {ending.refused} of {ending.tampered}   {ending.elapsed_s:.0f} s in all\n\n"
         f"open     {report / 'report.pdf'}\n"
         f"read     {ending.outbox}  (the letters)\n"
-        f"check    rtbf-check {report / 'report.dsse.json'} --trust {folder / 'trust.json'}\n"
+        f"check    rtbf-check {report / 'bundle.zip'} --trust {folder / 'trust.json'}\n"
         f"look     rtbf --home {folder} show {ending.ticket_id} --clock\n"
         f"remove   rm -r {folder}"
     )

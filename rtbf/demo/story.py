@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from rtbf.demo.audit import Audited, audit, hand_out
 from rtbf.demo.community import Person, invent_people, write_corpus
 from rtbf.executor import WorkSettings, advance, plan_ticket
 from rtbf.foundry import TrainingRequest, ask_model, train_model
@@ -26,9 +27,8 @@ from rtbf.plan.request import PlanRequest
 from rtbf.plan.rulings import read_ruling
 from rtbf.policy import Policy
 from rtbf.registration import add_corpus
-from rtbf.report.check.run import check_report
 from rtbf.ticket.intake import read_submission
-from rtbf.ticket_view import TicketView, report_folder, view_ticket
+from rtbf.ticket_view import TicketView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from rtbf.installation import Installation
     from rtbf.progress import Progress
+    from rtbf.ticket_view import TicketView
 
 SEED = 7
 N_PEOPLE = 20
@@ -79,13 +80,15 @@ class Ending:
     npo_verdict: str
     noop_verdict: str
     check_status: str
+    refused: int
+    tampered: int
     outcome: str | None
     elapsed_s: float
 
     @property
     def is_as_expected(self) -> bool:
-        """Return whether the two things that must hold do: the untouched model fails, and the report can be checked."""
-        return self.noop_verdict == "FAIL" and self.check_status == "ok"
+        """Return whether what must hold does: the untouched model fails, the report can be checked, and tampered copies cannot."""
+        return self.noop_verdict == "FAIL" and self.check_status == "ok" and self.refused == self.tampered
 
 
 def tell(folder: Path, narrator: Narrator, progress: Progress, work: WorkSettings) -> Ending:
@@ -97,16 +100,19 @@ def tell(folder: Path, narrator: Narrator, progress: Progress, work: WorkSetting
     _locate_and_decide(installation, ticket_id, narrator, progress, work)
     noop = _control(installation, ticket_id, narrator, progress, work)
     npo = _unlearn(installation, ticket_id, PlanRequest(seed=SEED), narrator, progress, work)
-    report, status = _check(installation, ticket_id, narrator)
     _ask_again(installation, person, npo, narrator, work)
+    outcome = _answer_and_close(installation, ticket_id, npo, narrator)
+    audited = _audit(installation, ticket_id, narrator, work)
     return Ending(
         ticket_id=ticket_id,
-        report_folder=report,
+        report_folder=audited.folder,
         outbox=installation.home.outbox,
         npo_verdict=_verdict(npo),
         noop_verdict=_verdict(noop),
-        check_status=status,
-        outcome=_answer_and_close(installation, ticket_id, npo, narrator),
+        check_status=audited.status,
+        refused=audited.refused,
+        tampered=audited.tampered,
+        outcome=outcome,
         elapsed_s=time.monotonic() - started,
     )
 
@@ -196,16 +202,12 @@ def _unlearn(
     return view
 
 
-def _check(installation: Installation, ticket_id: str, narrator: Narrator) -> tuple[Path, str]:
-    with _chapter(narrator, "The signed report, checked as an auditor would, without our database", "work"):
-        folder = report_folder(installation, ticket_id)
-        outcome = check_report(
-            (folder / "report.dsse.json").read_bytes(), installation.home.trust.read_bytes(), artefact=_artefact(installation, ticket_id)
-        )
-        for step in outcome.steps:
-            narrator.say(f"{step.number} {step.name:<10} {step.status}")
-        narrator.say(f"the checker says: {outcome.status}; it recomputed the verdict {outcome.verdict} from the numbers")
-    return folder, outcome.status
+def _audit(installation: Installation, ticket_id: str, narrator: Narrator, work: WorkSettings) -> Audited:
+    folder = installation.home.path / "outgoing"
+    with _chapter(narrator, "The final report is signed and handed out", "work"):
+        files = hand_out(installation, ticket_id, folder, narrator.say, work)
+    with _chapter(narrator, "Checked as an auditor would, without our database", "work"):
+        return audit(installation, ticket_id, files, folder, narrator.say)
 
 
 def _ask_again(installation: Installation, person: Person, view: TicketView, narrator: Narrator, work: WorkSettings) -> None:
@@ -243,12 +245,6 @@ def _ask(installation: Installation, person: Person, narrator: Narrator, work: W
     answer = ask_model(installation, MODEL, question, revision=revision, threads=work.torch_threads)
     truth = "true" if person.facts["phone"] in answer else f"not true: it is {person.facts['phone']}"
     narrator.ask(question + ("" if revision is None else f"  [{MODEL} revision {revision}]"), f"{answer}  ({truth})")
-
-
-def _artefact(installation: Installation, ticket_id: str) -> Path:
-    view = view_ticket(installation, ticket_id)
-    folder = installation.home.artefacts_of(ticket_id, view.attempt)
-    return folder / "merged"
 
 
 def _verdict(view: TicketView) -> str:
