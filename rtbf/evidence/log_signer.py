@@ -19,11 +19,12 @@ Source: evidence.md §2.3 step 3; RFC 9162 §2.1.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rtbf.errors import LedgerForked
+from rtbf.errors import LedgerForked, RecordBroken
 from rtbf.evidence.head_exports import exported_sizes, has_exports
 from rtbf.evidence.log_state import SignerState, read_state, write_state
 from rtbf.evidence.merkle import EMPTY, Frontier, extend, hash_leaf
@@ -32,7 +33,7 @@ from rtbf.files import make_private_folder
 from rtbf.vault.key_file import one_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -81,10 +82,10 @@ def sign_tree(
 
     `key` is asked for only when something is to be signed. `publish` stores and exports a note, and returns it with what
     witnesses added; it is called for the last note again, and must then change nothing.
-    Raises LedgerForked as the module's head says, RecordBroken for a damaged state, and what `key` and `publish` raise.
+    Raises LedgerForked as the module's head says, RecordBroken for a state that is damaged or another account's, and what
+    `key` and `publish` raise.
     """
-    make_private_folder(places.state.parent)
-    with one_writer(places.state):
+    with _one_signer(places):
         seen = tree()
         state = _state_to_go_on_from(places, origin, seen)
         if state.note is not None:
@@ -100,8 +101,7 @@ def sign_tree(
 
 def require_signable(places: SignerPlaces, *, origin: str, tree: Callable[[], SeenTree]) -> None:
     """Return when `sign_tree` would not refuse by what was signed before; raises LedgerForked or RecordBroken otherwise."""
-    make_private_folder(places.state.parent)
-    with one_writer(places.state):
+    with _one_signer(places):
         _state_to_go_on_from(places, origin, tree())
 
 
@@ -111,12 +111,26 @@ def adopt_tree(places: SignerPlaces, *, origin: str, tree: Callable[[], SeenTree
     Only for a restart after a real loss, which the ledger has named by then. Raises LedgerForked when the database's nodes
     are not those of its own leaves, or when a larger tree was exported under this very name.
     """
-    make_private_folder(places.state.parent)
-    with one_writer(places.state):
+    with _one_signer(places):
         state = SignerState(origin=origin, frontier=_grown(EMPTY, tree()), note=None)
         _require_no_larger_export(places, state)
         write_state(places.state, state)
         return state
+
+
+@contextlib.contextmanager
+def _one_signer(places: SignerPlaces) -> Iterator[None]:
+    """Hold the right to sign; a file that this account may not use ends in RecordBroken, whichever of the signer's it is."""
+    try:
+        make_private_folder(places.state.parent)
+        with one_writer(places.state):
+            yield
+    except PermissionError as refused:
+        raise RecordBroken(
+            found=f"this account may not use {refused.filename}",
+            expected="the log signer's account, which owns its state and may write to the export folder",
+            remedy="sign as that account, or see to owner and mode; events keep their places meanwhile",
+        ) from refused
 
 
 def _state_to_go_on_from(places: SignerPlaces, origin: str, seen: SeenTree) -> SignerState:

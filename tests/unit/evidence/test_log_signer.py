@@ -361,6 +361,14 @@ def test_one_signer_at_a_time(ledger: Ledger) -> None:
     assert head_in(ledger.sign(publish=publish)).size == 2
 
 
+def test_files_that_this_account_may_not_use_are_named(ledger: Ledger) -> None:
+    def refuse(note: str) -> str:
+        raise PermissionError(13, "Permission denied", "/mnt/bucket/000000000002.note")
+
+    with pytest.raises(RecordBroken, match=r"may not use /mnt/bucket/000000000002.note"):
+        ledger.grow(2).sign(publish=refuse)
+
+
 def test_a_restart_adopts_the_tree_under_another_name_and_its_exports_lie_apart(ledger: Ledger) -> None:
     ledger.grow(6).sign()
     shorter(ledger)
