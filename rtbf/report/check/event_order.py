@@ -65,9 +65,11 @@ def require_told(events: Sequence[Event], predicate: Predicate) -> None:
     received = events[0]
     if received.data.get("record") != records.ticket or received.actor_id != predicate.ticket.submitted_by:
         raise ValueError("a ticket received otherwise than the report says")
-    frozen = [number for number, event in enumerate(events) if event.type == "plan.frozen" and event.data.get("record") == records.plan]
+    plan = (records.plan, predicate.report.attempt)
+    told = [(event.data.get("record"), event.data.get("attempt")) if event.type == "plan.frozen" else None for event in events]
+    frozen = [number for number, frozen_plan in enumerate(told) if frozen_plan == plan]
     if not frozen:
-        raise ValueError("no event that froze the report's plan")
+        raise ValueError("no event that froze the report's plan for its attempt")
     if not any(event.type == "footprint.completed" and event.data.get("record") == records.footprint for event in events):
         raise ValueError("no event of the report's footprint")
     started = _next(events, "unlearning.started", frozen[-1])

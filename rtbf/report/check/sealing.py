@@ -43,6 +43,7 @@ def check(handed: Handed, found: Found) -> Seen:
     if handed.pdf is not None and _digest(handed.pdf) != sealed.data["pdf"]:
         raise Misfit("a PDF that is not the one that was sealed", "the digest in the event")
     found.superseded_by = _superseded_by(found.events, sealed, predicate.report.report_id)
+    _remark_on_rivals(sealed, found)
     names = ", ".join(["envelope", *(word for word, name in (("PDF", PDF_NAME), ("time-stamp", TOKEN_NAME)) if name in handed.bundle)])
     return Seen(is_decided=True, detail=f"event {sealed.seq} names {names} by digest")
 
@@ -63,15 +64,19 @@ def _sealing_event(events: tuple[Event, ...], predicate: Predicate) -> Event:
 
 
 def _require_place(sealed: Event, events: tuple[Event, ...], predicate: Predicate) -> None:
-    """The report lies between its own tree head and its sealing; what it supersedes was sealed before, with the named envelope."""
+    """The report lies between its own tree head and its sealing, and supersedes the last one sealed on its attempt, if there is one.
+
+    So nobody measures again until it fits and hands out the result as if it were the first.
+    """
     if sealed.idx < predicate.trail.tree_size:
         raise Misfit("a report sealed before the tree head that it names", "the report's head first")
+    before = [event.data for event in events if event.type == SEALED and event.seq < sealed.seq]
+    standing = [(told.get("report"), told.get("envelope")) for told in before if told.get("attempt") == predicate.report.attempt][-1:]
     earlier = predicate.supersedes
-    if earlier is None:
-        return
-    before = [event for event in events if event.type == SEALED and event.data.get("report") == earlier.report_id]
-    if [event.data.get("envelope") for event in before] != [earlier.envelope_sha256] or before[0].seq > sealed.seq:
-        raise Misfit("a report that supersedes one that the ledger does not know", "a report sealed before this one")
+    if earlier is None and standing:
+        raise Misfit("a second report on one attempt that does not say which it supersedes", "the report sealed before it, named by both")
+    if earlier is not None and standing != [(earlier.report_id, earlier.envelope_sha256)]:
+        raise Misfit("a report that supersedes another than the ledger sealed last on its attempt", "the report sealed before this one")
 
 
 def _require_named(bundle: Mapping[str, bytes], name: str, digests: set[str]) -> None:
@@ -107,6 +112,14 @@ def _superseded_by(events: tuple[Event, ...], sealed: Event, report_id: str) -> 
 def _is_number(value: object, number: int) -> bool:
     """Return whether a JSON value is this number; true is 1 to Python and not to JSON."""
     return type(value) is int and value == number
+
+
+def _remark_on_rivals(sealed: Event, found: Found) -> None:
+    """Say when a later report on this attempt names none as superseded: it is refused itself, and is no fault of this one."""
+    later = [event.data for event in found.events[sealed.seq :] if event.type == SEALED]
+    rivals = sum(told.get("attempt") == sealed.data["attempt"] and told.get("supersedes") is None for told in later)
+    if rivals:
+        found.remarks.append(f"the ledger names {rivals} more report(s) on this attempt that do not say which they supersede")
 
 
 def _digest(content: bytes) -> str:

@@ -220,6 +220,7 @@ def swapped(first: str, second: str) -> Callable[[list[Told]], list[Told]]:
         (swapped("plan.frozen", "approval.given"), "out of order"),
         (swapped("unlearning.started", "unlearning.finished"), "no lawful move"),
         (other("plan.frozen", data={"record": builders.sha(71)}), "no event that froze"),
+        (other("plan.frozen", data={"attempt": 2}), "no event that froze"),
         (other("ticket.received", data={"record": builders.sha(72)}), "received otherwise"),
         (other("ticket.received", actor="act_other"), "received otherwise"),
         (other("footprint.completed", data={"record": builders.sha(73)}), "no event of the report's footprint"),

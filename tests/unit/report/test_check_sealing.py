@@ -206,6 +206,33 @@ def test_a_report_that_supersedes_otherwise_than_the_ledger_says_is_refused(befo
     refused(bundles.bundle(made, before=before, seal=seal))
 
 
+def test_a_second_report_on_one_attempt_says_which_it_supersedes() -> None:
+    """A failed report was sealed; the work was measured again until it passed, and the result handed out as if it were the first."""
+    said = refused(bundles.bundle(before=before_it()))
+
+    assert "does not say which it supersedes" in said
+
+
+def test_a_report_on_another_attempt_supersedes_none() -> None:
+    outcome = check_bundle(bundles.bundle(before=before_it(attempt=2)), TRUST)
+
+    assert outcome.status == "ok"
+
+
+def test_a_report_supersedes_the_last_one_on_its_attempt() -> None:
+    made = builders.case(supersedes=EARLIER)
+    between = sealed_anew(report="rep_005test", supersedes="rep_00test")
+
+    refused(bundles.bundle(made, before=[*before_it(), between]))
+
+
+def test_a_later_report_that_names_none_is_remarked_on_and_no_fault_of_this_one() -> None:
+    outcome = check_bundle(bundles.bundle(after=[sealed_anew(supersedes=None)]), TRUST)
+
+    assert outcome.status == "ok"
+    assert outcome.remarks == ("the ledger names 1 more report(s) on this attempt that do not say which they supersede",)
+
+
 def test_a_report_superseded_by_an_earlier_one_is_refused() -> None:
     made = builders.case(supersedes=EARLIER)
 
