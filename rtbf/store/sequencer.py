@@ -41,6 +41,11 @@ _LEDGER_LOCK = 0x72746266  # "rtbf" in ASCII: the advisory lock's number.
 _EVENT = ("idx", "ticket_id", "ticket_seq", "leaf", "leaf_hash")
 _OUTBOX = ("idx", "ticket_id", "event_type", "body", "created_at")
 _NODE = ("level", "pos", "hash")
+_CHAIN_ENDS = text(
+    "SELECT wanted.ticket_id, newest.ticket_seq, newest.leaf_hash FROM unnest(CAST(:tickets AS varchar[])) AS wanted(ticket_id) "
+    "CROSS JOIN LATERAL (SELECT ticket_seq, leaf_hash FROM event WHERE event.ticket_id = wanted.ticket_id "
+    "ORDER BY ticket_seq DESC LIMIT 1) AS newest"
+)
 
 
 def sequence_all(transaction: Callable[[], AbstractContextManager[Session]], log: str) -> int:
@@ -109,17 +114,22 @@ def _require_living_name(session: Session, log: str, size: int) -> None:
 
 def _chain_ends(session: Session, ticket_ids: Iterable[str]) -> dict[str, Link]:
     """Return where each ticket's chain ends; a ticket without an event is not in it."""
-    newest = (
-        select(EventRow.ticket_id, func.max(EventRow.ticket_seq).label("seq"))
-        .where(EventRow.ticket_id.in_(sorted(ticket_ids)))
-        .group_by(EventRow.ticket_id)
-        .subquery()
-    )
-    ends = select(EventRow.ticket_id, EventRow.ticket_seq, EventRow.leaf_hash).join(
-        newest, (EventRow.ticket_id == newest.c.ticket_id) & (EventRow.ticket_seq == newest.c.seq)
-    )
+    wanted = sorted(ticket_ids)
+    if session.get_bind().dialect.name == "postgresql":
+        # One look into the index for each ticket, whatever the planner believes about how many events a ticket has.
+        rows: Any = session.execute(_CHAIN_ENDS, {"tickets": wanted})
+    else:
+        newest = (
+            select(EventRow.ticket_id, func.max(EventRow.ticket_seq).label("seq"))
+            .where(EventRow.ticket_id.in_(wanted))
+            .group_by(EventRow.ticket_id)
+            .subquery()
+        )
+        ends = select(EventRow.ticket_id, EventRow.ticket_seq, EventRow.leaf_hash).join(
+            newest, (EventRow.ticket_id == newest.c.ticket_id) & (EventRow.ticket_seq == newest.c.seq)
+        )
+        rows = session.execute(ends)
     # The stored hash, not one of the leaf as it is: who changed the leaf gets no chain that goes on from the change.
-    rows: Any = session.execute(ends)
     return {ticket_id: Link(seq=seq, hash=last) for ticket_id, seq, last in rows}
 
 
