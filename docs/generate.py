@@ -1,4 +1,4 @@
-"""Write docs/reference from what the code says of itself: cards, the error tree, settings, the command tree.
+"""Write docs/reference from what the code says of itself: cards, the error tree, settings, the command tree, and what it refuses.
 
 `python docs/generate.py` writes; `--check` writes nothing and exits 1 naming each page that is out of date.
 Needs no torch: cards are read without importing their files, commands import the executor only when they run.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 from pydantic_core import PydanticUndefined
 
+from docs.attacks import attacks_page
 from rtbf import errors
 from rtbf.cli.regime import rule_text
 from rtbf.config import Settings
@@ -54,6 +55,7 @@ def main(arguments: list[str]) -> int:
 def pages() -> dict[str, str]:
     """Return every generated page: file name → text."""
     makers: dict[str, Callable[[], Iterator[str]]] = {
+        "attacks.md": attacks_page,
         "methods.md": _methods,
         "probes.md": _probes,
         "locators.md": _locators,
