@@ -90,6 +90,12 @@ def _busy() -> Laid:
     return laid(bundle(before=[*tale(), *other_story(FIRST + 40)[FIRST:]]), trust=trust, min_version=5)
 
 
+def _kept_receipt() -> Laid:
+    tree = Tree(leaves_of(later_story()))
+    return laid(bundles.receipt(tale()), file="receipt.json", head=signed_head(tree.head()).encode(), consistency=tree.consistency(5))
+
+
+_RECEIPT = ("signature", "time", "content", "approvals", "files", "sealing", "pdf", "items")
 _ALONE = ("files", "heads", "events", "sealing", "pdf")
 _PLAIN = ("files", "pdf", "items")
 GOOD = (
@@ -112,7 +118,7 @@ GOOD = (
          make=_kept_heads),
     Good(name="bundle-v3-newer-trust", shows="a longer ledger, and a later version of the trust file", undecided=_PLAIN, make=_busy),
     Good(name="report-v3-items", shows="measurements that follow from the disclosed per-item log", undecided=_ALONE, make=_itemised),
-    Good(name="receipt-v1", shows="a requester's receipt by itself", undecided=(
-        "signature", "time", "content", "approvals", "files", "sealing", "pdf", "items"),
+    Good(name="receipt-v1", shows="a requester's receipt by itself", undecided=_RECEIPT,
          make=lambda: laid(bundles.receipt(tale()), file="receipt.json")),
+    Good(name="receipt-v1-kept-head", shows="a receipt whose ticket the newest ledger still has", undecided=_RECEIPT, make=_kept_receipt),
 )  # fmt: skip

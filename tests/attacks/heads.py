@@ -89,6 +89,13 @@ def _rewritten() -> Laid:
     return laid(around(good(), packed([*other_story(), *later_story()[FIRST:SECOND]], FIRST)))
 
 
+def _dropped_ticket() -> Laid:
+    """Three leaves were there when the receipt was made; the rewritten ledger has more, and its own proof from three."""
+    tree = Tree(leaves_of([event for event in tale() if event.ticket != builders.TICKET_ID] + later_story()[SECOND:]))
+    kept = bundles.receipt(tale(), size=3)
+    return laid(kept, file="receipt.json", head=signed_head(tree.head()).encode(), consistency=tree.consistency(3))
+
+
 def _second_ledger() -> Laid:
     origin = "rtbf/fedcba9876543210"
     trust = sign_trust(
@@ -151,6 +158,11 @@ ATTACKS = (
            make=lambda: laid(good(), head=signed_head(Tree(leaves_of(later_story())).head()).encode())),
     Attack(name="receipt-forged", numbers=(14,), holds=REQUESTER, done="an intake receipt by a key that nobody trusts", step="heads",
            make=lambda: laid(bundles.receipt(tale(), log_key=thief()), file="receipt.json")),
+    Attack(name="ticket-dropped", numbers=(14, 11), holds=LOG_KEY, done="a ledger rewritten without a ticket that has a receipt",
+           step="heads", make=_dropped_ticket),
+    Attack(name="ticket-dropped-and-no-proof", numbers=(14,), holds=LOG_KEY,
+           done="the proof refused that the newest ledger still has the receipt's ticket", step="heads", status="cannot decide",
+           make=lambda: replace(_dropped_ticket(), options={**laid(b"").options, "head": "their-checkpoint"})),
     Attack(name="receipt-changed", numbers=(14,), holds=REQUESTER, done="another ticket written into a receipt", step="heads",
            make=lambda: laid(bundles.receipt(tale()).replace(builders.TICKET_ID.encode(), b"tkt_01tess"), file="receipt.json")),
     Attack(name="trust-without-the-ledger", holds="an old, unsigned trust file", done="a trust file that names no ledger", step="heads",

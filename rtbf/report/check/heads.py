@@ -64,6 +64,18 @@ def open_trusted(raw: bytes, trust: Trust) -> TreeHead:
     return head
 
 
+def compare_kept(handed: Handed, trust: Trust, named: TreeHead, whose: str) -> TreeHead:
+    """Return the auditor's own head after holding it against `named`; raises Misfit, or Undecided without the proof between them."""
+    assert handed.head is not None
+    own = open_trusted(handed.head, trust)
+    if named.origin not in lineage(trust, own.origin) and own.origin not in lineage(trust, named.origin):
+        raise Misfit(f"a tree head of another ledger than {whose}", "a head of the same ledger")
+    if handed.consistency is None and own.size != named.size:
+        raise Undecided(f"your tree head of {own.size} leaves beside {whose} of {named.size}", "--consistency FILE, or the whole bundle")
+    _require_one_ledger(handed, own, named)
+    return own
+
+
 def lineage(trust: Trust, origin: str) -> tuple[str, ...]:
     """Return the ledger's names up to `origin`, oldest first: it and the ones that it was restarted from."""
     continues = {log.origin: log.continues for log in trust.logs}
@@ -93,14 +105,7 @@ def _of_earlier_version(handed: Handed) -> Seen:
 def _of_envelope_alone(handed: Handed, trust: Trust, named: TreeHead) -> Seen:
     if handed.head is None:
         return Seen(is_decided=False, detail="not at hand: the bundle has the ledger's tree head")
-    own = open_trusted(handed.head, trust)
-    if named.origin not in {*lineage(trust, own.origin)} and own.origin not in {*lineage(trust, named.origin)}:
-        raise Misfit("a tree head of another ledger than the report's", "a head of the same ledger")
-    if handed.consistency is None and own.size != named.size:
-        raise Undecided(
-            f"your tree head of {own.size} leaves beside the report's of {named.size}", "--consistency FILE, or the whole bundle"
-        )
-    _require_one_ledger(handed, own, named)
+    own = compare_kept(handed, trust, named, "the report's")
     return Seen(is_decided=True, detail=f"your tree head of {own.size} leaves and the {named.size} of the report are of one ledger")
 
 

@@ -89,7 +89,7 @@ def _checked(path: Path, trust: bytes, beside: dict[str, bytes | None], asked: A
     if raw.startswith(_ZIP_BEGINS):
         return check_archive(raw, trust, **whole)
     if raw.endswith(_RECEIPT_ENDS):
-        return check_receipt(raw, trust, **pinned)
+        return check_receipt(raw, trust, head=beside["head"], consistency=beside["consistency"], **pinned)
     return check_report(raw[: MAX_ENVELOPE_BYTES + 1], trust, token=beside["token"], **whole)
 
 

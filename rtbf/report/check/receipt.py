@@ -1,7 +1,8 @@
 """Check a requester's intake receipt by itself: one signed head, and in its tree the event that says a ticket was received.
 
 Of the twelve steps four are about it; the others are about a report, and are not decided. Proves that the operator's ledger
-had the event when it signed the head. Does not prove what became of the ticket: hand the receipt over beside its report.
+had the event when it signed the head; beside a later head and the proof between them, that it was not dropped since. Does not
+prove what became of the ticket: hand the receipt over beside its report.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from rtbf.evidence.receipt import read_receipt
 from rtbf.report.check import trust
 from rtbf.report.check.events import open_receipt
 from rtbf.report.check.handed import Seen
+from rtbf.report.check.heads import compare_kept
 
 if TYPE_CHECKING:
     from rtbf.report.check.handed import Found, Handed
@@ -31,10 +33,14 @@ def check_trust(handed: Handed, found: Found) -> Seen:
 
 
 def check_head(handed: Handed, found: Found) -> Seen:
-    """Open the head that the receipt carries; raises ValueError when its ledger did not sign it."""
+    """Open the head that the receipt carries, and hold it against the reader's own; raises ValueError when either does not hold."""
     _, head = open_receipt(_raw(handed), found.trust)
+    compared = ""
+    if handed.head is not None:
+        own = compare_kept(handed, found.trust, head, "the receipt's")
+        compared = f"; your head of {own.size} leaves is of the same ledger"
     found.head = head
-    return Seen(is_decided=True, detail=f"{head.size} leaves, signed by the ledger")
+    return Seen(is_decided=True, detail=f"{head.size} leaves, signed by the ledger{compared}")
 
 
 def check_event(handed: Handed, found: Found) -> Seen:

@@ -147,10 +147,22 @@ def check_archive(
 
 
 def check_receipt(
-    raw: bytes, trust_file: bytes, *, root: str | None = None, min_trust_version: int | None = None, now: datetime | None = None
+    raw: bytes,
+    trust_file: bytes,
+    *,
+    root: str | None = None,
+    min_trust_version: int | None = None,
+    head: bytes | None = None,
+    consistency: bytes | None = None,
+    now: datetime | None = None,
 ) -> CheckOutcome:
-    """Return the outcome for an intake receipt by itself."""
-    return _outcome(Handed(envelope=b"", trust=trust_file, receipt=raw, root=root, min_trust=min_trust_version, now=now), "receipt")
+    """Return the outcome for an intake receipt by itself, or beside a tree head from elsewhere: the ledger still has the ticket."""
+    return _outcome(
+        Handed(
+            envelope=b"", trust=trust_file, receipt=raw, root=root, min_trust=min_trust_version, head=head, consistency=consistency, now=now
+        ),
+        "receipt",
+    )
 
 
 def unreadable(found: str) -> CheckOutcome:

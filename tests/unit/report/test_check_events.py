@@ -14,7 +14,7 @@ from rtbf.report.check.event_order import LAWFUL
 from rtbf.report.check.run import check_bundle, check_receipt, check_report
 from rtbf.ticket.lifecycle import MOVES
 from tests import builders, bundles
-from tests.bundles import Told, move, story
+from tests.bundles import Told, Tree, leaves_of, move, signed_head, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -352,6 +352,21 @@ def test_a_receipt_that_is_none_is_refused(raw: bytes) -> None:
     assert step(beside) == ("bad", "events")
     assert by_itself.status == "bad"
     assert step(by_itself)[1] in {"form", "heads"}
+
+
+def test_a_receipt_is_held_against_a_head_from_elsewhere() -> None:
+    """A ticket that was dropped has no bundle: then the requester asks for the newest head, and for the proof from the receipt's."""
+    grown, rewritten = Tree(leaves_of(story())), Tree(leaves_of([event for event in story() if event.ticket != builders.TICKET_ID]))
+    kept, other = (signed_head(tree.head()).encode() for tree in (grown, rewritten))
+
+    proven = check_receipt(RECEIPT, TRUST, head=kept, consistency=grown.consistency(5))
+    unproven = check_receipt(RECEIPT, TRUST, head=kept)
+    forged = check_receipt(bundles.receipt(size=3), TRUST, head=other, consistency=rewritten.consistency(3))
+
+    assert [(outcome.status, outcome.refusal and outcome.refusal.step) for outcome in (proven, unproven, forged)] == [
+        ("ok", None), ("cannot decide", "heads"), ("bad", "heads"),
+    ]  # fmt: skip
+    assert "your head of 12 leaves is of the same ledger" in proven.steps[7].detail
 
 
 def test_a_receipt_by_itself_says_what_was_received() -> None:
