@@ -1,0 +1,295 @@
+"""Two checkers that share no line agree: on every golden bundle, on liars with the keys, on damaged bytes, and on the verdict's rule.
+
+What only one of them looks at is named here: the PDF's own signature is out of the second one's reach.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rtbf.evidence.merkle import EMPTY, extend, hash_leaf, prove_consistency, prove_inclusion, root_of
+from rtbf.report.bundle import write_bundle
+from rtbf.report.check.run import check_archive, check_bundle
+from rtbf.verify.record import Interval
+from rtbf.verify.verdict import judge
+from tests import builders, bundles, second_checker
+from tests.bundles import SERVICE, Told
+from tests.second_checker import both_roots, check_verdict, climbed, verdict_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rtbf.verify.record import ProbeResult
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+LEAST_FOLDERS = 26
+MUTANTS = 300
+VERDICTS = 400
+OUT_OF_REACH = {"pdf"}
+TRUST = bundles.trust_bytes()
+ROOT = json.loads(second_checker.opened(TRUST, "application/vnd.rtbf.trust+json")[3])["root"]
+
+
+def _first(bundle: bytes | Mapping[str, bytes], trust: bytes, root: str | None = None) -> tuple[bool, str]:
+    """Return the first checker's word in the second one's form: accepted, or the step that refused."""
+    check: Any = check_archive if isinstance(bundle, bytes) else check_bundle
+    outcome = check(bundle, trust, root=root)
+    return outcome.status == "ok", outcome.refusal.step if outcome.refusal else "accepted"
+
+
+def _golden_bundles() -> list[tuple[str, bytes | dict[str, bytes], bytes, str | None]]:
+    """Return every golden folder around a bundle: name, archive or files, trust file and pinned root. Nothing else is handed over."""
+    found: list[tuple[str, bytes | dict[str, bytes], bytes, str | None]] = []
+    for told in sorted(GOLDEN.glob("*/expected.json")):
+        expected, place = json.loads(told.read_bytes()), told.parent
+        here, trust = place / expected["file"], (place / "trust.json").read_bytes()
+        if here.suffix == ".zip":
+            found.append((place.name, here.read_bytes(), trust, expected["options"].get("root")))
+        elif here.is_dir() and not any(path.is_symlink() for path in here.rglob("*")):
+            files = {path.relative_to(here).as_posix(): path.read_bytes() for path in here.rglob("*") if path.is_file()}
+            found.append((place.name, files, trust, expected["options"].get("root")))
+    return found
+
+
+def _put(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Return a lie: a change of the statement's predicate at the path."""
+
+    def change(body: dict[str, Any]) -> None:
+        place = body["predicate"]
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+
+    return change
+
+
+def _told(kind: str, **data: Any) -> list[Told]:
+    return [replace(event, data={**event.data, **data}) if event.type == kind else event for event in bundles.story()]
+
+
+def _swapped(first: int, second: int) -> list[Told]:
+    told = bundles.story()
+    told[first], told[second] = told[second], told[first]
+    return told
+
+
+THIEF = builders.signing_key(bytes(32))
+LIES: dict[str, dict[str, Any]] = {
+    "signed by nobody we know": {"envelope_key": THIEF},
+    "signed by an approver": {"envelope_key": builders.approver_key()},
+    "another type": {"statement": lambda body: body.update(predicateType="https://example.org/v1")},
+    "a part more": {"statement": lambda body: body["predicate"].update(note="audited")},
+    "a part less": {"statement": lambda body: body["predicate"].pop("residuals")},
+    "issued before the key": {"statement": _put("report", "issued_at", value="2025-12-31T23:59:59.999Z")},
+    "a time in another form": {"statement": _put("report", "issued_at", value="2026-03-02T12:00:00Z")},
+    "FAIL for PASS": {"statement": _put("verdict", "status", value="FAIL")},
+    "another class": {"statement": _put("verdict", "class_awarded", value="exact")},
+    "another cap": {"statement": _put("verdict", "class_cap", value="exact")},
+    "another rule": {"statement": _put("verdict", "rule", value="rtbf.verdict/0")},
+    "another finding": {"statement": _put("verdict", "findings", 0, "status", value="adverse")},
+    "another p after Holm": {"statement": _put("verdict", "findings", 0, "p_leak_holm", value="0.5")},
+    "a wider margin": {"statement": _put("probes", 0, "margin", value="0.9")},
+    "an interval beyond the margin": {"statement": _put("probes", 0, "interval", "high", value="0.06")},
+    "nothing remembered before": {"statement": _put("probes", 0, "assay", "low", value="0.01")},
+    "few records": {"statement": _put("probes", 0, "n_records", value=17)},
+    "a witness": {"statement": _put("probes", 0, "witnesses", value=1)},
+    "a level of confidence too low": {"statement": _put("probes", 0, "interval", "level", value="0.8")},
+    "other weights": {"statement": _put("unlearned", "artefact_digest", value=builders.sha(99))},
+    "another approver": {"statement": _put("approvals", 0, "actor_id", value="act_other")},
+    "an approval by the planner": {"statement": _put("plan", "planned_by", value=builders.APPROVER)},
+    "an approval by a decider": {"statement": _put("decisions", "deciders", value=[builders.APPROVER])},
+    "an approval that lasts longer": {"statement": _put("approvals", 0, "expires_at", value="2026-05-01T08:15:00.000Z")},
+    "a refusal": {"statement": _put("approvals", 0, "decision", value="rejected")},
+    "no approval": {"statement": _put("approvals", value=[])},
+    "a higher quorum": {"statement": _put("plan", "quorum", value=2)},
+    "an approval under another key id": {"statement": _put("approvals", 0, "signature", "key_id", value=builders.sha(98))},
+    "a start before the approval": {"statement": _put("quorum", "unlearning_started_at", value="2026-03-01T08:00:00.000Z")},
+    "a longer grace period": {"statement": _put("plan", "grace_s", value=3600)},
+    "a root of no tree": {"trail": {"root": builders.base64_text(b"\xab" * 32)}},
+    "a smaller tree": {"trail": {"tree_size": 11}},
+    "fewer events": {"trail": {"events": 8}},
+    "another last event": {"trail": {"last_hash": "ab" * 32}},
+    "another ledger": {"trail": {"log": "rtbf/fedcba9876543210"}},
+    "a head by another key": {"log_key": THIEF},
+    "a head of another ledger": {"origin": "rtbf/fedcba9876543210"},
+    "another plan frozen": {"before": _told("plan.frozen", record=builders.sha(97))},
+    "another attempt frozen": {"before": _told("plan.frozen", attempt=2)},
+    "another record received": {"before": _told("ticket.received", record=builders.sha(97))},
+    "another artefact told": {"before": _told("unlearning.finished", artefact=builders.sha(97))},
+    "another plan approved": {"before": _told("approval.given", plan=builders.sha(97))},
+    "an approval by another key told": {"before": _told("approval.given", signed_by=None)},
+    "a move to nowhere": {"before": _told("footprint.completed", to="heaven")},
+    "a move to a list": {"before": _told("footprint.completed", to=["planning"])},
+    "a move from a number": {"before": _told("footprint.completed", **{"from": 1})},
+    "the start before the approval": {"before": _swapped(8, 9)},
+    "the end before the start": {"before": _swapped(9, 11)},
+    "the search before the identity": {"before": _swapped(4, 5)},
+    "sealed another envelope": {"seal": {"envelope": "ab" * 32}},
+    "sealed another attempt": {"seal": {"attempt": 2}},
+    "sealed a truth for a number": {"seal": {"attempt": True}},
+    "sealed a PDF that is not there": {"seal": {"pdf": "ab" * 32}},
+    "sealed a list for a PDF": {"seal": {"pdf": []}},
+    "sealed an object for a token": {"seal": {"token": {}}},
+    "sealed a token that is not there": {"seal": {"token": "ab" * 32}},
+    "sealed more than there is": {"seal": {"note": 1}},
+    "sealed as superseding": {"seal": {"supersedes": "rep_00test"}},
+    "sealed twice": {"after": [bundles.sealing(builders.case(), b"another", None, None)]},
+    "received twice": {"after": [Told(type="ticket.received", time="2026-03-03T00:00:00.000Z", actor=SERVICE)]},
+    "a move that is none": {"after": [bundles.move("ticket.reopened", "2026-03-03T00:00:00.000Z", "closed", "locating")]},
+    "a report sealed before": {"before": [*bundles.story(), bundles.sealing(builders.case(report_id="rep_00test"), b"x", None, None)]},
+}  # fmt: skip
+TRUTHS: dict[str, dict[str, Any]] = {
+    "the plain one": {},
+    "closed afterwards": {"after": [bundles.move("ticket.closed", "2026-03-03T00:00:00.000Z", "verifying", "closed")]},
+    "a letter afterwards": {"after": [Told(type="notice.sent", time="2026-03-03T00:00:00.000Z", data={"to": "requester"})]},
+    "a token that nobody judges": {"token": lambda _: b"stamp"},
+    "a failed erasure": {"made": builders.case((builders.leaking_probe("F2"), builders.probe_result("U1")))},
+    "an undecided one": {"made": builders.case((builders.probe_result("F2", n_records=5), builders.probe_result("U1")))},
+}
+
+
+def test_the_second_checker_is_short_and_stands_alone() -> None:
+    source = Path(second_checker.__file__).read_text(encoding="utf-8")
+
+    assert len(source.splitlines()) <= 300
+    assert not re.search(r"^\s*(import|from)\s+(rtbf|tests)\b", source, re.MULTILINE)
+    assert "__import__" not in source
+    assert "importlib" not in source
+
+
+def test_both_agree_on_every_golden_bundle() -> None:
+    folders = _golden_bundles()
+
+    words = {name: (_first(bundle, trust, root), verdict_on(bundle, trust, root)) for name, bundle, trust, root in folders}
+
+    assert len(folders) >= LEAST_FOLDERS
+    assert {name: word for name, word in words.items() if word[0][0] != word[1][0] and word[0][1] not in OUT_OF_REACH} == {}
+    assert any(first[0] for first, _ in words.values())
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_both_accept_what_is_true(name: str) -> None:
+    bundle = bundles.bundle(**TRUTHS[name])
+
+    words = _first(write_bundle(bundle), TRUST), verdict_on(write_bundle(bundle), TRUST, ROOT)
+
+    assert words == ((True, "accepted"), (True, "accepted"))
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_both_refuse_a_liar_with_the_keys(name: str) -> None:
+    bundle = bundles.bundle(**LIES[name])
+
+    first, second = _first(bundle, TRUST), verdict_on(bundle, TRUST)
+
+    assert (first[0], second[0]) == (False, False)
+
+
+def _mutated(original: bytes, dice: random.Random) -> bytes:
+    mutant = bytearray(original)
+    for _ in range(dice.choice((1, 1, 1, 2, 8))):
+        place = dice.randrange(len(mutant))
+        act = dice.randrange(4)
+        if act == 0:
+            mutant[place] ^= 1 << dice.randrange(8)
+        elif act == 1:
+            mutant[place] = dice.randrange(256)
+        elif act == 2:
+            mutant.insert(place, dice.randrange(256))
+        else:
+            del mutant[place]
+    return bytes(mutant)
+
+
+def test_both_refuse_every_damaged_archive() -> None:
+    archive, dice = write_bundle(bundles.good_bundle()), random.Random(20260302)
+    mutants = {_mutated(archive, dice) for _ in range(MUTANTS)} - {archive}
+
+    accepted = [mutant for mutant in mutants if _first(mutant, TRUST)[0] or verdict_on(mutant, TRUST)[0]]
+
+    assert len(mutants) > MUTANTS * 0.9
+    assert accepted == []
+
+
+def test_both_refuse_every_damaged_file_of_a_bundle_and_every_damaged_trust_file() -> None:
+    """Past the archive: here each rule of the files' own forms is met."""
+    good, dice = bundles.good_bundle(), random.Random(20260303)
+    accepted, tried = [], 0
+
+    for _ in range(MUTANTS):
+        name = dice.choice(sorted(good))
+        damaged = {**good, name: _mutated(good[name], dice)}
+        trust = _mutated(TRUST, dice)
+        tried += (damaged != good) + (trust != TRUST)
+        accepted += [name for check in (_first, verdict_on) if damaged != good and check(damaged, TRUST)[0]]
+        accepted += ["trust" for check in (_first, verdict_on) if trust != TRUST and check(good, trust)[0]]
+
+    assert tried > MUTANTS
+    assert accepted == []
+
+
+def _random_probe(probe_id: str, dice: random.Random) -> ProbeResult:
+    """Return a probe whose numbers lie on and beside every bound of the rule."""
+    result = builders.probe_result(probe_id)
+    texts: tuple[str | None, ...] = ("-0.06", "-0.05", "0", "0.01", "0.05", "0.051", "0.11", "0.4", "0.5", None)
+    low, high = dice.choice(texts[:-1]), dice.choice(texts[:-1])
+    assert low is not None
+    assert high is not None
+    chances = ("0", "0.00001", "0.0005", "0.001", "0.01", "0.3", "1", None)
+    changes: dict[str, Any] = {
+        "estimate": dice.choice(texts), "margin": dice.choice(("0.05", "0.05", "0", "-0.01")), "n_records": dice.choice((17, 18, 20)),
+        "interval": dice.choice((None, Interval(low=low, high=high, level=dice.choice(("0.90", "0.95", "0.89", "1"))))),
+        "assay": dice.choice((None, Interval(low="0.7", high="0.9", level="0.90"), Interval(low="0.05", high="0.9", level="0.90"))),
+        "p_leak": dice.choice(chances), "p_trace": dice.choice(chances), "p_attainable": dice.choice(chances),
+        "witnesses": dice.choice((None, 0, 0, 0, 1)), "not_applicable": dice.choice((None, None, None, "MERGED")),
+        "problem": dice.choice((None, None, None, "PROBE_ERROR")), "control": dice.choice((None, "0.1")),
+        "direction": result.direction if probe_id[0] == "U" else dice.choice(("two_sided", "lower_is_better")),
+    }  # fmt: skip
+    picked = dice.sample(sorted(changes), dice.choice((0, 0, 0, 1, 2, 5, len(changes))))
+    return replace(result, **{name: changes[name] for name in picked})
+
+
+def test_both_judge_random_probes_alike() -> None:
+    dice = random.Random(20260304)
+    ids = ("F1", "F2", "F2.em", "F3", "F4", "F6", "R1", "R2", "R3", "R4", "R5", "R6", "U1", "U2", "U4", "U6")
+    seen: dict[str, int] = {}
+
+    for _ in range(VERDICTS):
+        is_calm = dice.random() < 0.5
+        kept = [one for one in ids if is_calm or dice.random() < 0.8]
+        loud = set(dice.sample(kept, min(len(kept), 1))) if is_calm else set(kept)
+        probes = tuple(_random_probe(one, dice) if one in loud else builders.probe_result(one) for one in kept)
+        asked, kind = dice.choice(("approximate", "suppression", "none", "exact")), dice.choice(("merged", "adapter", "unchanged"))
+        verdict = judge(probes, class_requested="approximate" if asked == "exact" else asked, artefact_kind=kind)  # type: ignore[arg-type]
+        said, by_id = json.loads(json.dumps(asdict(verdict))), {probe.probe_id: asdict(probe) for probe in probes}
+        check_verdict(by_id, verdict.class_requested, kind, said)
+        seen[verdict.status] = seen.get(verdict.status, 0) + 1
+        with pytest.raises(ValueError, match="content"):
+            check_verdict(by_id, verdict.class_requested, kind, {**said, "status": "PASS" if verdict.status != "PASS" else "FAIL"})
+
+    assert min(seen[status] for status in ("PASS", "FAIL", "INCONCLUSIVE")) > 10
+
+
+def test_both_trees_are_one() -> None:
+    """Every proof of every small tree leads where it must by the recursive definition, and to no other root."""
+    for size in range(1, 18):
+        leaves = [hash_leaf(bytes([number])) for number in range(size)]
+        grown = extend(EMPTY, leaves)
+        nodes = {(0, place): each for place, each in enumerate(leaves)} | {(level, place): each for level, place, each in grown.nodes}
+        root = root_of(grown.frontier)
+        for number, leaf in enumerate(leaves):
+            path = list(prove_inclusion(number, size, lambda _, nodes=nodes: nodes))
+            assert climbed(leaf, number, size, path) == root
+            assert climbed(hash_leaf(b"other"), number, size, path) != root
+        for first in range(1, size):
+            older = root_of(extend(EMPTY, leaves[:first]).frontier)
+            proof = list(prove_consistency(first, size, lambda _, nodes=nodes: nodes))
+            assert both_roots(first, size, proof, older) == (older, root)
+            assert both_roots(first, size, proof, hash_leaf(b"other")) != (hash_leaf(b"other"), root)
