@@ -80,20 +80,28 @@ class Authority:
         valid: tuple[datetime, datetime] = (FROM, UNTIL),
         is_critical: bool = True,
         beside: Sequence[x509.Certificate] = (),
+        names_signer: bool = True,
     ) -> bytes:
         """Return a token over a TSTInfo of any time, signed under any certificate of this root."""
         key = ec.generate_private_key(ec.SECP256R1())
         signer = self.issue(key, usages=usages, valid=valid, is_critical=is_critical, serial=7_777)
-        return self.signed(content, key, signer, at=at, beside=beside)
+        return self.signed(content, key, signer, at=at, beside=beside, names_signer=names_signer)
 
     def signed(
-        self, content: bytes, key: ec.EllipticCurvePrivateKey, signer: x509.Certificate, *, at: str, beside: Sequence[x509.Certificate] = ()
+        self,
+        content: bytes,
+        key: ec.EllipticCurvePrivateKey,
+        signer: x509.Certificate,
+        *,
+        at: str,
+        beside: Sequence[x509.Certificate] = (),
+        names_signer: bool = True,
     ) -> bytes:
         _write_key(self.folder / "hand.key", key)
         (self.folder / "hand.pem").write_bytes(signer.public_bytes(serialization.Encoding.PEM))
         (self.folder / "beside.pem").write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in beside))
         (self.folder / "tst.der").write_bytes(tst_info(content, at))
-        more = ("-certfile", str(self.folder / "beside.pem")) if beside else ()
+        more = [*(("-certfile", str(self.folder / "beside.pem")) if beside else ()), *(("-cades",) if names_signer else ())]
         _openssl(
             "cms", "-sign", "-binary", "-nodetach", "-nosmimecap", "-md", "sha256", "-econtent_type", TST_INFO, "-outform", "DER",
             "-in", str(self.folder / "tst.der"), "-signer", str(self.folder / "hand.pem"), "-inkey", str(self.folder / "hand.key"),

@@ -6,7 +6,8 @@ together with its own time; it sees the digest and never the report.
 Refuses when asking: an answer that is not granted, or is about another digest, or about another request (nonce), or
 without a certificate, or too large. Refuses when reading: a signature that does not hold, a signer's certificate that
 does not lead to one of the given roots or was not valid at the stamped time, one that is not for time-stamping alone
-(RFC 3161 section 2.3: critical extended key usage), and a token in which two certificates could be the signer's.
+(RFC 3161 section 2.3: critical extended key usage), a token in which two certificates could be the signer's, and one
+that does not name its signer's certificate by digest (section 2.4.2).
 Does not prove: that the content is older than the token by any length of time, nor that the authority is honest; nor
 whether its certificate was revoked: no revocation lists are fetched.
 
@@ -35,6 +36,7 @@ from rtbf.errors import BadInput, ExtraMissing, TimeStampUnavailable
 
 try:
     import rfc3161_client
+    from asn1crypto import tsp
 except ImportError:  # Reports are issued and checked without the extra; the step is then not decided.
     rfc3161_client = None  # type: ignore[assignment]
 
@@ -47,6 +49,8 @@ MAX_TOKEN_BYTES = 1 << 18
 
 _GRANTED = 0
 _SHA256 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+_ESS_DIGESTS = frozenset({"sha1", "sha256", "sha384", "sha512"})
+"""SHA-1 is what the attribute's first form has (RFC 2634 section 5.4.1); the signature over it is by the token's own digest."""
 _PIECE_BYTES = 1 << 14
 _OPENSSL_REASON = re.compile(r'Verify error: ([^"]+)"')
 """The words in OpenSSL's error stack; file names and line numbers of its source help nobody."""
@@ -110,7 +114,7 @@ def read_time_stamp(token: bytes, content: bytes, roots: Sequence[bytes]) -> dat
         verifier = rfc3161_client.VerifierBuilder(roots=_roots(roots)).build()
         stamped = _granted(token)
         _require_about(stamped, content)
-        _require_one_signer(stamped)
+        _require_named_certificate(token, _signers_certificate(stamped))
         verifier.verify_message(stamped, content)
         stamped_at: datetime = stamped.tst_info.gen_time
         if stamped_at.tzinfo is None:
@@ -205,8 +209,8 @@ def _require_about(stamped: Any, content: bytes) -> None:  # noqa: ANN401 - as _
         raise ValueError("a time-stamp of other content")
 
 
-def _require_one_signer(stamped: Any) -> None:  # noqa: ANN401 - as _granted
-    """Refuse two certificates under the signer's name and number.
+def _signers_certificate(stamped: Any) -> bytes:  # noqa: ANN401 - as _granted
+    """Return the signer's certificate, DER; refuse two under the signer's name and number.
 
     The library looks for the signer's key usage and OpenSSL for its key, each by issuer and serial number; with two
     they could look at different ones, and any certificate of the authority's issuer would do for a signer.
@@ -214,10 +218,31 @@ def _require_one_signer(stamped: Any) -> None:  # noqa: ANN401 - as _granted
     signers = list(stamped.signed_data.signer_infos)
     if len(signers) != 1:
         raise ValueError(f"{len(signers)} signers")
-    certificates = [x509.load_der_x509_certificate(der) for der in stamped.signed_data.certificates]
-    named = [one for one in certificates if (one.issuer, one.serial_number) == (signers[0].issuer, signers[0].serial_number)]
+    named = []
+    for encoded in stamped.signed_data.certificates:
+        one = x509.load_der_x509_certificate(encoded)
+        if (one.issuer, one.serial_number) == (signers[0].issuer, signers[0].serial_number):
+            named.append(bytes(encoded))
     if len(named) != 1:
         raise ValueError(f"{len(named)} certificates that could be the signer's")
+    return named[0]
+
+
+def _require_named_certificate(answer: bytes, certificate: bytes) -> None:
+    """Require the signed attribute that names the signer's certificate by digest, which the library does not look at.
+
+    RFC 3161 section 2.4.2, RFC 5816: a token MUST carry ESSCertID or ESSCertIDv2, so that no other certificate of the same
+    key can be put in its place.
+    """
+    signed = tsp.TimeStampResp.load(answer, strict=True)["time_stamp_token"]["content"]
+    attributes = signed["signer_infos"][0]["signed_attrs"]
+    values = [one["values"] for one in attributes if one["type"].native in {"signing_certificate", "signing_certificate_v2"}]
+    if len(values) != 1 or len(values[0]) != 1:
+        raise ValueError("a token that does not name its signer's certificate")
+    named = values[0][0]["certs"][0]
+    algorithm = named["hash_algorithm"]["algorithm"].native if isinstance(named, tsp.ESSCertIDv2) else "sha1"
+    if algorithm not in _ESS_DIGESTS or hashlib.new(algorithm, certificate).digest() != named["cert_hash"].native:
+        raise ValueError("a token that names another certificate than its signer's")
 
 
 def _roots(roots: Sequence[bytes]) -> list[x509.Certificate]:

@@ -59,6 +59,8 @@ intake). `pip install 'rtbf[pdf,time]'` adds the checks of the PDF's signature a
 
        openssl ts -verify -in report.dsse.json.tsr -data report.dsse.json -CAfile authority.pem
 
+   Once the authority's certificate has run out, add `-attime` and the token's time in Unix seconds (`openssl ts -reply -in
+   report.dsse.json.tsr -text` prints it).
 6. The verdict. In statement.json, compare each probe's interval with its margin; margins were fixed in the plan, whose
    digest the event `plan.frozen` names before `unlearning.started`.
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from rtbf.errors import BadInput, ExtraMissing, TimeStampUnavailable
 from rtbf.evidence import timestamp
 from rtbf.evidence.timestamp import MAX_TOKEN_BYTES, http_post, read_time_stamp, request_time_stamp
-from tests.authority import FROM, REFUSED, URL, Authority, make_authority, time_by_openssl, verified_by_openssl
+from tests.authority import FROM, REFUSED, UNTIL, URL, Authority, make_authority, time_by_openssl, verified_by_openssl
 
 CONTENT = b'{"payload":"e30="}'
 MARCH = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -70,6 +71,33 @@ def test_a_token_under_another_root_of_the_same_name_is_refused(authority: Autho
         read_time_stamp(token, CONTENT, another.roots)
 
     assert read_time_stamp(token, CONTENT, another.roots + authority.roots) is not None
+
+
+def test_a_token_that_does_not_name_its_signers_certificate_is_refused(authority: Authority) -> None:
+    """RFC 3161 section 2.4.2: the signing-certificate attribute MUST be there. `openssl ts -verify` refuses it as well."""
+    nameless, named = (authority.by_hand(CONTENT, names_signer=names) for names in (False, True))
+
+    with pytest.raises(ValueError, match="does not name its signer's certificate"):
+        read_time_stamp(nameless, CONTENT, authority.roots)
+
+    assert read_time_stamp(named, CONTENT, authority.roots) == MARCH
+    assert [verified_by_openssl(token, CONTENT, authority) for token in (nameless, named)] == [False, True]
+
+
+def test_a_token_with_another_certificate_of_the_same_key_is_refused(authority: Authority) -> None:
+    """Same key, name and number, other dates: only the digest in the token tells the two certificates apart."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    first = authority.issue(key, serial=7_777)
+    token = authority.signed(CONTENT, key, first, at="20260302120000Z")
+    old = first.public_bytes(serialization.Encoding.DER)
+    # The issuer's signature has 70 to 72 bytes; one of the same length keeps the token well-formed.
+    others = (authority.issue(key, serial=7_777, valid=(FROM, UNTIL - timedelta(days=number))) for number in range(1, 100))
+    new = next(der for other in others if len(der := other.public_bytes(serialization.Encoding.DER)) == len(old))
+
+    with pytest.raises(ValueError, match="names another certificate than its signer's"):
+        read_time_stamp(token.replace(old, new), CONTENT, authority.roots)
+
+    assert token.count(old) == 1
 
 
 @pytest.mark.parametrize("roots", [(), (b"no certificate",)])
