@@ -42,7 +42,8 @@ def command_text(line: str) -> Text:
             lines.append(current + " \\")
             current = "   "
         current += f" {word}"
-    return Text("\n".join([*lines, current]), style="bold", overflow="fold", no_wrap=False)
+    # How to fold is left to the console: a terminal folds what is too wide, a pipe keeps every line whole.
+    return Text("\n".join([*lines, current]), style="bold")
 
 
 def day(instant: datetime) -> str:

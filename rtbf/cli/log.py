@@ -13,6 +13,7 @@ from rtbf.cli.context import CliContext, emit
 from rtbf.cli.errors import DONE, FAULT, WAITING
 from rtbf.cli.progress import shown_progress
 from rtbf.errors import BadInput
+from rtbf.evidence.strict_base64 import base64_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -176,8 +177,8 @@ def _check_lines(checked: LedgerChecked) -> list[str]:
     waiting = f", {checked.pending} more wait for their places" if checked.pending else ""
     lines = [
         f"{checked.events} event(s) of {checked.tickets} ticket(s){waiting}",
-        f"{checked.nodes} node(s), {checked.heads} stored and {checked.exported} exported head(s), the signer's state",
-        f"root {checked.root.hex()}",
+        f"{checked.nodes} node(s) of the tree, {checked.heads} stored and {checked.exported} exported head(s), the signer's state",
+        f"root {base64_text(checked.root)}",
     ]
     if checked.lost_heads:
         lines.append(f"{checked.lost_heads} head(s) were given up by a restart; the event log.restarted names the last")
@@ -197,21 +198,32 @@ def _write_new(path: Path, content: bytes) -> None:
 
 
 def event_table(events: list[dict[str, Any]]) -> RenderableType:
-    """Return a ticket's events as a table; digests are shortened, ids are not."""
-    from rich.table import Table  # noqa: PLC0415 - rich, when it is needed
+    """Return a ticket's events as a table that fits 80 columns; digests are shortened, ids and names are not."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - rich, when it is needed
+    from rich.table import Table  # noqa: PLC0415
 
-    table = Table()
-    for column in ("#", "time (UTC)", "event", "actor", "move and facts"):
-        table.add_column(column, overflow="fold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("#", "time (UTC)", "event, by whom", "move and facts"):
+        table.add_column(column, overflow="fold", no_wrap=column != "move and facts", justify="right" if column == "#" else "left")
     for event in events:
         facts = dict(event["data"])
         move = " → ".join(facts.pop(end) for end in ("from", "to") if end in facts)
-        data = ", ".join(f"{name} {_short(value)}" for name, value in sorted(facts.items()))
-        moment = event["time"][:19].replace("T", " ")
-        table.add_row(str(event["tseq"]), moment, event["type"], event["actor"]["id"], "\n".join(filter(None, (move, data))))
+        told = ", ".join(f"{name} {_told(value)}" for name, value in sorted(facts.items()))
+        moment = event["time"][:19].replace("T", "\n")
+        event_and_actor = f"{event['type']}\n{event['actor']['id']}"
+        table.add_row(str(event["tseq"]), moment, event_and_actor, "\n".join(filter(None, (move, told))))
     return table
 
 
-def _short(value: object) -> str:
+def _told(value: object) -> str:
+    """Return a fact's value in words: lists are counted out, what is absent is called none."""
+    if isinstance(value, dict):
+        return " ".join(f"{name} {_told(part)}" for name, part in sorted(value.items()))
+    if isinstance(value, list):
+        return "; ".join(_told(part) for part in value) or "none"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = str(value)
     return f"{text[:_SHOWN_DIGEST]}…" if len(text) > _SHOWN_DIGEST and _DIGEST.fullmatch(text) else text

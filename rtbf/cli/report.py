@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rtbf.cli.context import CliContext, emit
 from rtbf.cli.work import work_settings
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 ITEMS_NAME = "items.json"
 _FILE = click.Path(path_type=Path)
@@ -53,9 +57,20 @@ def report(context: CliContext, ticket_id: str, out: Path, *, again: bool, items
             replace_file(out / name, content)
     result = result_line(check_bundle(files, installation.trust_bytes, items=item_log, now=installation.clock()))
     paths = [str(out / name) for name in handed]
-    hint = f"check it anywhere: rtbf-check {out / BUNDLE_NAME} --trust {out / 'trust.json'} --root {installation.trust.root}"
-    lines = [*paths, f"checked here: {result}", hint]
-    emit(context, {"files": paths, "checked": result, "root": installation.trust.root}, lambda: "\n".join(lines))
+    hint = f"rtbf-check {out / BUNDLE_NAME} --trust {out / 'trust.json'} --root {installation.trust.root}"
+    shape = {"files": paths, "checked": result, "root": installation.trust.root}
+    emit(context, shape, lambda: _handed_out([*paths, f"checked here: {result}"], hint))
+
+
+def _handed_out(lines: list[str], hint: str) -> RenderableType:
+    # Drawn only for people; see rtbf.cli.context.
+    from rich.console import Group  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    from rtbf.cli.drawing import command_text  # noqa: PLC0415
+
+    told = [*lines, "check it anywhere; root and trust file by another path:"]
+    return Group(*(Text(line) for line in told), command_text(hint))
 
 
 @click.command("check")

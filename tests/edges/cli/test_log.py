@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
+from rtbf.cli.log import event_table
 from rtbf.evidence.ledger import leaf_hash
 from rtbf.evidence.receipt import read_receipt
 from rtbf.evidence.tlog_proof import check_inclusion, read_proof
@@ -32,6 +35,33 @@ def test_show_tells_every_event_even_those_that_had_no_place_yet(desk: Desk) -> 
     assert [event["type"] for event in said.json] == [
         "ticket.received", "identity.established", "suppression.restricted", "footprint.completed",
     ]  # fmt: skip
+
+
+def test_the_table_breaks_neither_event_nor_actor_nor_id_at_80_columns() -> None:
+    who, check = "act_0123456789abcdef", "idc_0123456789abcdef"
+    facts = {"from": "received", "to": "locating", "check": check, "signed_by": None, "approved": True, "possible_duplicates": []}
+    counted = {"counts": [{"items": 20, "verdict": "erase"}, {"items": 1, "verdict": "keep"}]}
+    console = Console(record=True, width=80, file=io.StringIO())
+
+    console.print(event_table([
+        {"tseq": 1, "time": "2026-03-02T12:00:00.000Z", "type": "suppression.entry_lifted", "actor": {"id": who}, "data": facts},
+        {"tseq": 2, "time": "2026-03-02T12:00:01.000Z", "type": "decisions.taken", "actor": {"id": who}, "data": counted},
+    ]))  # fmt: skip
+
+    lines = console.export_text().splitlines()
+    told = " ".join(" ".join(line.rstrip() for line in lines).split())
+    assert max(len(line) for line in lines) <= 80
+    for whole in (
+        "suppression.entry_lifted",
+        who,
+        check,
+        "received → locating",
+        "approved yes",
+        "possible_duplicates none",
+        "signed_by none",
+    ):
+        assert whole in told
+    assert "items 20 verdict erase; items 1" in told
 
 
 def test_head_tells_how_far_the_newest_one_goes_and_signs_only_when_asked(desk: Desk) -> None:
@@ -101,6 +131,8 @@ def test_the_whole_ledger_is_checked_and_damage_is_a_fault(desk: Desk) -> None:
 
     assert (good.code, shape.code, bad.code) == (0, 0, 5)
     assert good.out.splitlines()[-1] == "everything fits"
+    # The root is told in the very form that a head carries it in, so that a person can compare the two.
+    assert f"root {(newest_note(desk.installation) or '').splitlines()[2]}" in good.out
     assert shape.json == {
         "events": 4, "pending": 0, "tickets": 1, "nodes": 3, "heads": 1, "exported": 1, "lost_heads": 0, "findings": [],
         "root": head_in(newest_note(desk.installation) or "").root.hex(),
