@@ -22,7 +22,7 @@ NAMES = rf"report\.(dsse\.json(\.tsr)?|pdf)|trust\.json|events\.jsonl|checkpoint
 HEAD = rf"(([!-*,-~]{{1,200}})\n{N}\n([A-Za-z0-9+/]{{43}}=)\n)\n((?:— [^\s+\0-\x1f]+ \S+\n){{1,64}})"
 TIME, EVER = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{3}Z", "9999-12-31T23:59:59.999Z"
 ED25519, SHA256 = bytes.fromhex("302a300506032b6570032100"), bytes.fromhex("300d060960864801650304020105000420")  # RFC 8410 §4, RFC 5754 §2
-VERIFY_TEXTS = {"903043d1c9cb96ee7b3419e9dc7d5808fc9eda4981c6b767c1d0b98cb3276ecf"}
+VERIFY_TEXTS = {"015663d20eef2c9627a1d2fbd9c04d7d2512b43c67eed6e3e314ee3bff571b7b"}
 TRUST = "schema version issued expires root keys logs witnesses_needed pdf_roots tsa_roots"
 KEY, EVENT = "id alg role spki not_before not_after revoked_at name", "actor data idx log nonce ticket time tseq type v"
 TYPES = ("https://in-toto.io/Statement/v1", "https://rtbf.example/attestations/unlearning-audit/v3")
@@ -37,7 +37,6 @@ STATES = {one[0]: one for one in "received identifying locating planning awaitin
 MOVES = {"identity.asked": "ri", "identity.established": "rlil", "footprint.completed": "lp", "footprint.reopened": "pl",
     "plan.frozen": "pa", "plan.superseded": "ap", "unlearning.started": "au", "unlearning.abandoned": "up", "unlearning.finished": "uv",
     "verdict.replanned": "vp", "ticket.closed": "rciclcpcacvc", "ticket.reopened": "cl"}
-
 def verdict_on(bundle: bytes | Mapping[str, bytes], trust: bytes, root: str | None = None) -> tuple[bool, str]:
     """Return whether the bundle is accepted under the auditor's trust file, and the first reason when it is not."""
     try:
@@ -271,6 +270,7 @@ def check_story(events: list[Json], p: Json) -> None:
     kinds = [(event["type"], event["data"].get("record"), event["data"].get("attempt")) for event in told]
     need(kinds[0][1] == records["ticket"] and told[0]["actor"]["id"] == p["ticket"]["submitted_by"], "events: another ticket")
     need([one for one in events if one["type"] == "ticket.received"] == events[:1], "events: received twice, or not at first")
+    need(max(at(one["time"]) for one in told) <= at(p["report"]["issued_at"]) + timedelta(minutes=5), "events: later than the report")
     need(("footprint.completed", records["footprint"]) in [kind[:2] for kind in kinds], "events: another footprint")
     frozen = [place for place, kind in enumerate(kinds) if kind == ("plan.frozen", records["plan"], p["report"]["attempt"])]
     begun, ended = ([one["type"] for one in told].index(kind, frozen[-1]) for kind in ("unlearning.started", "unlearning.finished"))
@@ -293,8 +293,8 @@ def check_sealing(events: list[Json], p: Json, files: dict[str, bytes]) -> None:
     stated = {"attempt": p["report"]["attempt"], "report": name, "supersedes": earlier and earlier["report_id"], **here}
     stated |= {"token": event["data"]["token"]} if here["token"] in later else {}
     need(canonical(event["data"]) == canonical(stated) and event["idx"] >= p["trail"]["tree_size"], "sealing: what, when")
+    need(at(event["time"]) >= at(p["report"]["issued_at"]) - timedelta(minutes=5), "sealing: before the report")
     before = [one["data"] for one in seals if one["idx"] < event["idx"] and one["data"]["attempt"] == stated["attempt"]][-1:]
-    standing = [(one["report"], one["envelope"]) for one in before]
-    need(standing == ([(earlier["report_id"], earlier["envelope_sha256"])] if earlier else []), "sealing: supersedes another than the last")
+    need([{"report_id": one["report"], "envelope_sha256": one["envelope"]} for one in before] == [earlier] * bool(earlier), "sealing: last")
 if __name__ == "__main__":  # python tests/second_checker.py bundle.zip trust.json [root]
     sys.exit(0 if (told := verdict_on(*(Path(one).read_bytes() for one in sys.argv[1:3]), *sys.argv[3:]))[0] else told[1])

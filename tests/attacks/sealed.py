@@ -11,7 +11,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from rtbf.report.bundle import ENVELOPE_NAME, PDF_NAME, TOKEN_NAME
 from rtbf.report.predicate import SupersededPart
-from tests import bundles
+from tests import builders, bundles
 from tests.attacks import material
 from tests.attacks.heads import FIRST, other_story
 from tests.attacks.record import (
@@ -136,6 +136,9 @@ _SEALING = (
            step="sealing", make=lambda: laid(bundle(seal={"envelope": "ab" * 32}))),
     Attack(name="sealing-of-another-attempt", numbers=(16,), holds=OPERATOR, done="a sealing event of another attempt", step="sealing",
            make=lambda: laid(bundle(seal={"attempt": 2}))),
+    Attack(name="dated-after-its-sealing", numbers=(9,), holds=OPERATOR, done="a report dated a day after the ledger sealed it",
+           step="sealing",
+           make=lambda: laid(bundle(small(issued_at="2026-03-03T12:00:00.000Z", clock=builders.clock_part(as_of_on="2026-03-03"))))),
     Attack(name="superseding-denied", numbers=(16, 21), holds=OPERATOR, done="a report that supersedes one, and a ledger that says none",
            step="sealing", make=lambda: _superseding({"supersedes": None})),
     Attack(name="superseding-invented", numbers=(16, 21), holds=OPERATOR, done="a report that supersedes one the ledger never sealed",

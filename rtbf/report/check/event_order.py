@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rtbf.report.approvals import exact_instant
+from rtbf.report.check.moment import TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +63,9 @@ def require_told(events: Sequence[Event], predicate: Predicate) -> None:
     `events` are those that the report counts in its trail.
     """
     records = predicate.records
+    # The report came after what its own tree holds: an earlier date would make a missed deadline look kept.
+    if max(exact_instant(event.time) for event in events) > exact_instant(predicate.report.issued_at) + TOLERANCE:
+        raise ValueError("a report dated back: an event in its own tree is later than its issue")
     received = events[0]
     if received.data.get("record") != records.ticket or received.actor_id != predicate.ticket.submitted_by:
         raise ValueError("a ticket received otherwise than the report says")

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from rtbf.report.approvals import exact_instant
 from rtbf.report.bundle import PDF_NAME, TOKEN_NAME
 from rtbf.report.check.handed import Misfit, Seen
+from rtbf.report.check.moment import LATE, TOLERANCE
 from rtbf.report.predicate import StatementBody
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ def check(handed: Handed, found: Found) -> Seen:
         raise Misfit("a PDF that is not the one that was sealed", "the digest in the event")
     found.superseded_by = _superseded_by(found.events, sealed, predicate.report.report_id)
     _remark_on_rivals(sealed, found)
+    days = (exact_instant(sealed.time) - exact_instant(predicate.report.issued_at)).days
+    if days >= LATE.days:
+        found.remarks.append(f"the ledger sealed the report {days} day(s) after its stated time of issue: nothing shows that it is older")
     names = ", ".join(["envelope", *(word for word, name in (("PDF", PDF_NAME), ("time-stamp", TOKEN_NAME)) if name in handed.bundle)])
     return Seen(is_decided=True, detail=f"event {sealed.seq} names {names} by digest")
 
@@ -70,6 +75,8 @@ def _require_place(sealed: Event, events: tuple[Event, ...], predicate: Predicat
     """
     if sealed.idx < predicate.trail.tree_size:
         raise Misfit("a report sealed before the tree head that it names", "the report's head first")
+    if exact_instant(sealed.time) < exact_instant(predicate.report.issued_at) - TOLERANCE:
+        raise Misfit("a report dated forward: sealed before the time at which it says it was issued", "issue before sealing")
     before = [event.data for event in events if event.type == SEALED and event.seq < sealed.seq]
     standing = [(told.get("report"), told.get("envelope")) for told in before if told.get("attempt") == predicate.report.attempt][-1:]
     earlier = predicate.supersedes

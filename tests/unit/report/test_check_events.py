@@ -354,6 +354,20 @@ def test_a_receipt_that_is_none_is_refused(raw: bytes) -> None:
     assert step(by_itself)[1] in {"form", "heads"}
 
 
+@pytest.mark.parametrize(
+    ("issued_at", "answer"),
+    # The last event before the report is of 1 March, 15:00; clocks may differ by five minutes.
+    [("2026-03-01T14:54:59.999Z", ("bad", "events")), ("2026-03-01T14:55:00.000Z", ("ok", ""))],
+)
+def test_a_report_dated_before_its_own_events_is_refused(issued_at: str, answer: tuple[str, str]) -> None:
+    """The deadline was missed; a date before it is in the statement, and the ledger tells when the work was really done."""
+    made = builders.case(issued_at=issued_at, clock=builders.clock_part(as_of_on="2026-03-01"))
+
+    outcome = check_bundle(bundles.bundle(made), TRUST)
+
+    assert (outcome.status, "" if outcome.refusal is None else outcome.refusal.step) == answer
+
+
 def test_a_receipt_is_held_against_a_head_from_elsewhere() -> None:
     """A ticket that was dropped has no bundle: then the requester asks for the newest head, and for the proof from the receipt's."""
     grown, rewritten = Tree(leaves_of(story())), Tree(leaves_of([event for event in story() if event.ticket != builders.TICKET_ID]))

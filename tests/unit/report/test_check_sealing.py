@@ -22,6 +22,7 @@ TRUST = bundles.trust_bytes()
 HEX = "ab" * 32
 EARLIER = SupersededPart(report_id="rep_00test", envelope_sha256=HEX)
 LATER = "2026-03-05T09:00:00.000Z"
+BEFORE = "2026-03-02T11:00:00.000Z"
 
 
 def printed(envelope: bytes) -> bytes:
@@ -179,7 +180,7 @@ def test_the_last_of_several_superseding_reports_is_named() -> None:
 
 
 def before_it(**changes: Any) -> list[Told]:
-    return [*story(), sealed_anew(report="rep_00test", supersedes=None, **changes)]
+    return [*story(), replace(sealed_anew(report="rep_00test", supersedes=None, **changes), time=BEFORE)]
 
 
 def test_a_superseding_report_names_one_that_was_sealed_before() -> None:
@@ -221,7 +222,7 @@ def test_a_report_on_another_attempt_supersedes_none() -> None:
 
 def test_a_report_supersedes_the_last_one_on_its_attempt() -> None:
     made = builders.case(supersedes=EARLIER)
-    between = sealed_anew(report="rep_005test", supersedes="rep_00test")
+    between = replace(sealed_anew(report="rep_005test", supersedes="rep_00test"), time=BEFORE)
 
     refused(bundles.bundle(made, before=[*before_it(), between]))
 
@@ -231,6 +232,34 @@ def test_a_later_report_that_names_none_is_remarked_on_and_no_fault_of_this_one(
 
     assert outcome.status == "ok"
     assert outcome.remarks == ("the ledger names 1 more report(s) on this attempt that do not say which they supersede",)
+
+
+def test_a_report_dated_after_its_sealing_is_refused() -> None:
+    """The event that seals it is of 2 March, 12:00:01."""
+    made = builders.case(issued_at="2026-03-02T12:05:02.000Z")
+
+    said = refused(bundles.bundle(made))
+
+    assert "dated forward" in said
+
+
+@pytest.mark.parametrize(
+    ("issued_at", "remarks"),
+    [
+        ("2026-03-01T12:00:02.000Z", ()),
+        (
+            "2026-03-01T12:00:01.000Z",
+            ("the ledger sealed the report 1 day(s) after its stated time of issue: nothing shows that it is older",),
+        ),
+    ],
+)
+def test_a_report_sealed_a_day_after_its_date_is_remarked_on(issued_at: str, remarks: tuple[str, ...]) -> None:
+    made = builders.case(issued_at=issued_at, clock=builders.clock_part(as_of_on="2026-03-01"))
+    early = [replace(event, time="2026-03-01T11:00:00.000Z") if event.type == "unlearning.finished" else event for event in story(made)]
+
+    outcome = check_bundle(bundles.bundle(made, before=early), TRUST)
+
+    assert (outcome.status, outcome.remarks) == ("ok", remarks)
 
 
 def test_a_report_superseded_by_an_earlier_one_is_refused() -> None:
