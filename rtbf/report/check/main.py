@@ -40,14 +40,28 @@ _BESIDE = (
     ("receipt", MAX_RECEIPT_BYTES, "the receipt that the requester got at intake"),
 )
 
+_KINDS = {
+    "folder": "a bundle, which has its own",
+    "archive": "a bundle, which has its own",
+    "receipt": "a receipt",
+    "envelope": "an envelope",
+}
+_UNUSED = {"folder": ("token",), "archive": ("token",), "receipt": ("token", "pdf", "items", "receipt", "artefact"), "envelope": ()}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Check what the command line names, print each step, and return the exit code. `rtbf-check` starts here."""
-    asked = _parser().parse_args(argv)
+    parser = _parser()
+    asked = parser.parse_args(argv)
     try:
         trust = _read(asked.trust, MAX_TRUST_BYTES)
         beside = {name: None if getattr(asked, name) is None else _read(getattr(asked, name), limit) for name, limit, _ in _BESIDE}
-        outcome = _checked(asked.file, trust, beside, asked)
+        raw = b"" if asked.file.is_dir() else _read(asked.file, MAX_BUNDLE_BYTES)
+        kind = _kind(asked.file, raw)
+        # An option that is read and then passed over would let its reader believe that it was looked at.
+        if unused := [f"--{name}" for name in _UNUSED[kind] if getattr(asked, name) is not None]:
+            parser.error(f"{', '.join(unused)}: of no use beside {_KINDS.get(kind, kind)}")
+        outcome = _checked(kind, raw, trust, beside, asked)
     except OSError as failed:
         print(f"cannot decide: {failed.filename} cannot be read ({type(failed).__name__})", file=sys.stderr)
         return EXIT_CODES["cannot decide"]
@@ -75,20 +89,27 @@ def _root(text: str) -> str:
         raise argparse.ArgumentTypeError(str(refused)) from None
 
 
-def _checked(path: Path, trust: bytes, beside: dict[str, bytes | None], asked: Any) -> CheckOutcome:  # noqa: ANN401 - argparse's namespace
-    """Check what `path` holds: told apart by what it is, never by its name."""
+def _kind(path: Path, raw: bytes) -> str:
+    """Return what FILE is: told by what it holds, never by its name."""
+    if path.is_dir():
+        return "folder"
+    if raw.startswith(_ZIP_BEGINS):
+        return "archive"
+    return "receipt" if raw.endswith(_RECEIPT_ENDS) else "envelope"
+
+
+def _checked(kind: str, raw: bytes, trust: bytes, beside: dict[str, bytes | None], asked: Any) -> CheckOutcome:  # noqa: ANN401 - argparse's namespace
     pinned: dict[str, Any] = {"root": asked.root, "min_trust_version": asked.min_trust_version, "now": utc_now()}
     whole = {**pinned, "artefact": asked.artefact, **{name: content for name, content in beside.items() if name != "token"}}
-    if path.is_dir():
+    if kind == "folder":
         try:
-            bundle = read_bundle_folder(path)
+            bundle = read_bundle_folder(asked.file)
         except ValueError as refused:
             return unreadable(str(refused))
         return check_bundle(bundle, trust, **whole)
-    raw = _read(path, MAX_BUNDLE_BYTES)
-    if raw.startswith(_ZIP_BEGINS):
+    if kind == "archive":
         return check_archive(raw, trust, **whole)
-    if raw.endswith(_RECEIPT_ENDS):
+    if kind == "receipt":
         return check_receipt(raw, trust, head=beside["head"], consistency=beside["consistency"], **pinned)
     return check_report(raw[: MAX_ENVELOPE_BYTES + 1], trust, token=beside["token"], **whole)
 

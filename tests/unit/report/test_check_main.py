@@ -78,6 +78,18 @@ def test_a_root_may_be_typed_as_it_is_printed(written: str, desk: Path, capsys: 
     assert "signed by the root that you named" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("file", "option"),
+    [("bundle.zip", "--token"), ("receipt.json", "--token"), ("receipt.json", "--items"), ("receipt.json", "--artefact")],
+)
+def test_an_option_that_would_be_passed_over_is_wrong_usage(file: str, option: str, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(desk / file), "--trust", str(desk / "trust.json"), option, str(desk / "trust.json")])
+
+    assert ended.value.code == 2
+    assert f"{option}: of no use beside" in capsys.readouterr().err
+
+
 def test_half_a_fingerprint_is_wrong_usage(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         run(desk, "bundle.zip", "--root", ROOT[:20])
