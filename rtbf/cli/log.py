@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{64}")
 _SHOWN_DIGEST = 14
+_SIZES = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 _OUT = click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write; it must not exist.")
 
 
@@ -68,15 +69,24 @@ def head(context: CliContext, is_signing: bool) -> None:  # noqa: FBT001 - click
 
 
 @log.command("prove")
-@click.argument("what", metavar="TICKET|INDEX")
+@click.argument("what", metavar="TICKET|INDEX|M-N")
 @_OUT
 @click.pass_obj
 def prove(context: CliContext, what: str, out: Path) -> None:
-    """Write the proof that an event, or a ticket's first one, is under the newest signed head (C2SP tlog-proof)."""
-    from rtbf.pipeline.ledger import first_index, newest_note, proof_of, sequence_events  # noqa: PLC0415 - as above
+    """Write the proof that an event, or a ticket's first one, is under the newest signed head (C2SP tlog-proof).
+
+    M-N proves that the ledger of N events begins with that of M: what an auditor who kept the head of either size hands to
+    `rtbf-check --head FILE --consistency FILE`.
+    """
+    from rtbf.pipeline.ledger import consistency_of, first_index, newest_note, proof_of, sequence_events  # noqa: PLC0415 - as above
 
     installation = context.open_installation()
     sequence_events(installation)
+    if sizes := _SIZES.fullmatch(what):
+        first, second = int(sizes[1]), int(sizes[2])
+        _write_new(out, consistency_of(installation, first, second).encode())
+        emit(context, {"first": first, "second": second, "proof": str(out)}, lambda: f"{first} events of {second}: proof in {out}")
+        return
     idx = int(what) if what.isascii() and what.isdigit() else first_index(installation, what)
     note = newest_note(installation)
     if note is None:

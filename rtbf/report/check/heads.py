@@ -129,7 +129,7 @@ def _compare_own(handed: Handed, trust: Trust, named: TreeHead, head: TreeHead) 
     if handed.consistency is None and own.size != beside.size:
         raise Undecided(
             f"your tree head of {own.size} leaves, and no proof between it and the bundle's {head.size}",
-            "--consistency FILE: ask the operator for the proof between these sizes",
+            "--consistency FILE: ask the operator for the proof between these sizes (`rtbf log prove M-N`)",
         )
     _require_one_ledger(handed, own, beside)
     return f"; your head of {own.size} leaves is of the same ledger"

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from rtbf.cli.log import event_table
 from rtbf.evidence.ledger import leaf_hash
+from rtbf.evidence.merkle import verify_consistency
 from rtbf.evidence.receipt import read_receipt
-from rtbf.evidence.tlog_proof import check_inclusion, read_proof
+from rtbf.evidence.tlog_proof import check_inclusion, read_consistency, read_proof
 from rtbf.evidence.tree_head import head_in
 from rtbf.evidence.trust_file import note_keys
 from rtbf.pipeline.ledger import leaf_at, newest_note, tree_size_of
@@ -93,7 +94,21 @@ def test_a_proof_is_written_for_an_index_or_for_a_tickets_first_event(desk: Desk
         assert proof.index == idx
 
 
-@pytest.mark.parametrize("what", ["4", "99", "tkt_none", "-1"])
+def test_a_proof_between_two_sizes_is_what_an_auditors_own_head_is_compared_with(desk: Desk, tmp_path: Path) -> None:
+    first = desk("log", "head", "--sign", "--json").json["head"]
+    desk.decide()
+    second = desk("log", "head", "--sign", "--json").json["head"]
+
+    told = desk("log", "prove", "4-5", "--out", str(tmp_path / "proof"))
+
+    proof = read_consistency((tmp_path / "proof").read_text())
+    assert told.code == 0
+    assert (proof.first, proof.second) == (4, 5)
+    roots = {"first_root": bytes.fromhex(first["root"]), "second_root": bytes.fromhex(second["root"])}
+    verify_consistency(first=4, second=5, proof=proof.hashes, **roots)
+
+
+@pytest.mark.parametrize("what", ["4", "99", "tkt_none", "-1", "0-4", "4-3", "2-99"])
 def test_what_is_not_under_the_head_has_no_proof(desk: Desk, tmp_path: Path, what: str) -> None:
     desk("log", "head", "--sign")
 
