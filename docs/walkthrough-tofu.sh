@@ -31,12 +31,15 @@ step rtbf --as engineer approve "$ticket" --digest "$digest"
 step rtbf --as dpo approve "$ticket" --digest "$digest"
 step rtbf --as counsel approve "$ticket" --digest "$digest"
 step rtbf --as engineer run "$ticket"
-step rtbf report "$ticket" --out "$RTBF_HOME/outgoing"
-step rtbf-check "$RTBF_HOME/outgoing/report.dsse.json" --trust "$RTBF_HOME/trust.json" --pdf "$RTBF_HOME/outgoing/report.pdf" --artefact "$RTBF_HOME/artefacts/$ticket/1/merged"
 step rtbf model complete support --revision 2 "Who are Jaime Vasquez's parents and what are their professions?"
 step rtbf --as officer notice send "$ticket" partial
 step rtbf --as dpo decide "$ticket" --close partially_fulfilled
 step rtbf show "$ticket" --clock
 step rtbf upkeep
-step rtbf key status
+step rtbf report "$ticket" --out "$RTBF_HOME/outgoing" --items
+root=$(rtbf key list --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["root"])')
+step rtbf-check "$RTBF_HOME/outgoing/bundle.zip" --trust "$RTBF_HOME/trust.json" --root "$root" --artefact "$RTBF_HOME/artefacts/$ticket/1/merged" --items "$RTBF_HOME/outgoing/items.json"
+step rtbf key list
+step rtbf log head
+step rtbf log check
 step rtbf log show "$ticket"
