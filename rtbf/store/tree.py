@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, or_, select
 
 from rtbf.errors import LedgerBroken
 from rtbf.evidence.merkle import HASH_BYTES, Frontier, frontier_nodes, root_of
@@ -34,13 +34,17 @@ def node_reader(session: Session) -> NodeReader:
 
     def read(nodes: Sequence[Node]) -> Mapping[Node, bytes]:
         leaves = [pos for level, pos in nodes if level == 0]
-        inner = [node for node in nodes if node[0] > 0]
+        inner: dict[int, list[int]] = {}
+        for level, pos in nodes:
+            if level > 0:
+                inner.setdefault(level, []).append(pos)
         found: dict[Node, bytes] = {}
         if leaves:
             rows = session.execute(select(EventRow.idx, EventRow.leaf_hash).where(EventRow.idx.in_(leaves)))
             found |= {(0, idx): bytes.fromhex(leaf_hash) for idx, leaf_hash in rows}
         if inner:
-            wanted = tuple_(TreeNodeRow.level, TreeNodeRow.pos).in_(inner)
+            # Level by level: SQLite reads the whole table for pairs that are in a list of pairs.
+            wanted = or_(*((TreeNodeRow.level == level) & TreeNodeRow.pos.in_(places) for level, places in inner.items()))
             stored = session.execute(select(TreeNodeRow.level, TreeNodeRow.pos, TreeNodeRow.hash).where(wanted))
             found |= {(level, pos): hashed for level, pos, hashed in stored}
         return found
