@@ -18,7 +18,7 @@ from rtbf.footprint.record import Footprint
 from rtbf.footprint.run import find_footprint
 from rtbf.pipeline.closing import finish_ticket
 from rtbf.pipeline.footprints import finish_footprint, footprint_revision
-from rtbf.pipeline.ledger import seal_ledger
+from rtbf.pipeline.ledger import newest_sealed
 from rtbf.pipeline.moves import next_stage
 from rtbf.pipeline.plans import approved_plan, finish_plan, reopen_planning, require_plannable, start_unlearning
 from rtbf.pipeline.purge import purge_if_closed
@@ -228,7 +228,7 @@ def _verify(installation: Installation, ticket_id: str, actor: str, progress: Pr
     replace_file(log_path / "items.sealed", seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
     report = _issued(installation, verification, actor, None)
     finish_verification(installation, verification, report, actor)
-    seal_ledger(installation)
+    newest_sealed(installation)
 
 
 def reissue_report(installation: Installation, ticket_id: str, actor: str, *, work: WorkSettings) -> Report:
@@ -269,7 +269,7 @@ def _reissue(installation: Installation, ticket_id: str, actor: str) -> Report:
         )
     report = _issued(installation, view.verification, actor, view.report)
     finish_superseding(installation, report, actor)
-    seal_ledger(installation)
+    newest_sealed(installation)
     return report
 
 

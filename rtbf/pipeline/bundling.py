@@ -1,6 +1,7 @@
 """Gather the bundle of a ticket's newest report: its files, the ticket's events, a fresh tree head, and the proofs under it.
 
-Signs a head over everything that was committed, so that the event which seals the report is under it. Refuses to hand out
+Signs a head over everything that was committed, so that the event which seals the report is under it; where the log key is
+elsewhere, the signer's newest head has to cover it. Refuses to hand out
 files that are not the issued ones (ArtefactMismatch), and a report of a version that names no tree head (IllegalMove).
 Does not check what it gathers as an auditor would: `rtbf.report.check` does, on the result.
 """
@@ -13,7 +14,7 @@ import json
 from typing import TYPE_CHECKING
 
 from rtbf.errors import ArtefactMismatch, IllegalMove
-from rtbf.pipeline.ledger import consistency_of, proof_in, seal_ledger
+from rtbf.pipeline.ledger import consistency_of, newest_sealed, proof_in, stored_head
 from rtbf.report.bundle import (
     ENVELOPE_NAME,
     EVENTS_NAME,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rtbf.installation import Installation
+    from rtbf.report.record import Report
 
 
 def bundle_of(installation: Installation, ticket_id: str) -> dict[str, bytes]:
@@ -55,19 +57,28 @@ def bundle_of(installation: Installation, ticket_id: str) -> dict[str, bytes]:
         files[TOKEN_NAME] = _issued(folder / TOKEN_NAME, report.token_sha256)
     elif (folder / TOKEN_NAME).exists():
         files[TOKEN_NAME] = (folder / TOKEN_NAME).read_bytes()
-    return files | _ledger_part(installation, ticket_id, named_size)
+    return files | _ledger_part(installation, report, named_size)
 
 
-def _ledger_part(installation: Installation, ticket_id: str, named_size: int) -> dict[str, bytes]:
-    sealed = seal_ledger(installation)
-    files = {HEAD_NAME: sealed.note.encode()}
+def _ledger_part(installation: Installation, report: Report, named_size: int) -> dict[str, bytes]:
+    note = newest_sealed(installation)
+    size = 0 if note is None else stored_head(note).size
     with installation.transaction() as session:
-        leaves = ticket_leaves(session, ticket_id, sealed.head.size)
+        leaves = ticket_leaves(session, report.ticket_id, size)
+    sealing = (event["data"] for event in map(json.loads, leaves) if event["type"] == "report.sealed")
+    if note is None or report.report_id not in {told["report"] for told in sealing}:
+        raise IllegalMove(
+            found=f"no signed head that covers the report {report.report_id}",
+            expected="one by the signer, who is not this process",
+            remedy="wait for the signer's next round, or run `rtbf log head --sign` where the log key is",
+        )
+    files = {HEAD_NAME: note.encode()}
+    with installation.transaction() as session:
         for leaf in leaves:
             idx: int = json.loads(leaf)["idx"]
-            files[proof_name(idx)] = proof_in(session, idx, sealed.note).encode()
+            files[proof_name(idx)] = proof_in(session, idx, note).encode()
     files[EVENTS_NAME] = b"".join(leaf + b"\n" for leaf in leaves)
-    files[consistency_name(named_size, sealed.head.size)] = consistency_of(installation, named_size, sealed.head.size).encode()
+    files[consistency_name(named_size, size)] = consistency_of(installation, named_size, size).encode()
     return files
 
 

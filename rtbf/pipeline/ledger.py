@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtbf.errors import BadInput, LedgerBroken, LedgerForked, RTBFError, WitnessRefused
+from rtbf.errors import BadInput, LedgerBroken, LedgerForked, RTBFError, VaultLocked, WitnessRefused
 from rtbf.evidence.head_exports import export_head
 from rtbf.evidence.log_signer import SeenTree, SignerPlaces, sign_tree
 from rtbf.evidence.merkle import prove_consistency, prove_inclusion
 from rtbf.evidence.receipt import make_receipt
 from rtbf.evidence.signed_note import with_signature
 from rtbf.evidence.tlog_proof import ConsistencyProof, InclusionProof, consistency_text, proof_text
-from rtbf.evidence.tree_head import head_in, open_head
+from rtbf.evidence.tree_head import TreeHead, head_in, open_head
 from rtbf.evidence.trust_file import note_keys
 from rtbf.store.events import first_leaf
 from rtbf.store.sequencer import sequence_all
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from rtbf.evidence.receipt import Receipt
     from rtbf.evidence.signed_note import VerifiedNote
-    from rtbf.evidence.tree_head import TreeHead
     from rtbf.evidence.witness import Witness
     from rtbf.installation import Installation
 
@@ -113,6 +112,32 @@ def seal_ledger(installation: Installation, witnesses: Sequence[Witness] = ()) -
         cosigned=tuple(name for name, _ in opened.cosigned_at),
         refused=tuple(refused),
     )
+
+
+def is_signer(installation: Installation) -> bool:
+    """Return whether this process can open the log key; it may be kept for another account, or another machine, alone."""
+    try:
+        return installation.log_key is not None
+    except VaultLocked:
+        return False
+
+
+def ledger_head(installation: Installation) -> TreeHead:
+    """Return the head over everything that was committed: signed here, or left for the signer, who will find the same tree.
+
+    A report signs size and root with its own key. Raises as `seal_ledger`; a process that is not the signer sees no forks.
+    """
+    if is_signer(installation):
+        return seal_ledger(installation).head
+    sequence_events(installation)
+    with installation.transaction() as session:
+        size = tree_size(session)
+        return TreeHead(origin=installation.log, size=size, root=tree_root(session, size))
+
+
+def newest_sealed(installation: Installation) -> str | None:
+    """Return the note of a head over everything that was committed, or the newest stored one when the signer is elsewhere."""
+    return seal_ledger(installation).note if is_signer(installation) else newest_note(installation)
 
 
 def opened_head(installation: Installation, note: str) -> tuple[TreeHead, VerifiedNote]:

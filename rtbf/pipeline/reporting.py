@@ -11,7 +11,7 @@ from rtbf.errors import RecordBroken
 from rtbf.evidence.strict_base64 import base64_text
 from rtbf.footprint.record import Footprint
 from rtbf.pipeline.clock import calendar_of, clock_of, events_of
-from rtbf.pipeline.ledger import seal_ledger
+from rtbf.pipeline.ledger import ledger_head
 from rtbf.pipeline.residuals import open_residual
 from rtbf.plan.decisions import Decisions, count_decisions
 from rtbf.plan.holds import held_items
@@ -64,7 +64,7 @@ _NO_LEVEL = "a code shows one mailbox, and the ticket names other identifiers"
 
 
 def case_of(installation: Installation, verification: Verification, actor: str, *, supersedes: SupersededPart | None = None) -> Case:
-    """Return everything the attempt's report is made from, as the ledger stood at a tree head that is signed on the way.
+    """Return everything the attempt's report is made from, as the ledger stands; its tree head is signed on the way where the log key is.
 
     The ticket's chain of events in that tree is checked (LedgerBroken); a signer that sees a fork refuses (LedgerForked).
     """
@@ -78,7 +78,7 @@ def case_of(installation: Installation, verification: Verification, actor: str, 
         for kind, name in derived_residuals(plan, footprint):
             open_residual(session, installation, ticket_id, kind, name, owner_id, now)
     # What was opened is an event of the ticket, and the report's trail has to name it.
-    head = seal_ledger(installation).head
+    head = ledger_head(installation)
     with installation.transaction() as session:
         row = find_ticket(session, ticket_id)
         ticket, _ = required(latest_record(session, ticket_id, Ticket), "ticket", ticket_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from rtbf.evidence.tree_head import MAX_NOTE_BYTES
 from rtbf.evidence.trust_file import MAX_TRUST_BYTES
 from rtbf.report.bundle import MAX_BUNDLE_BYTES, MAX_ENVELOPE_BYTES, MAX_PDF_BYTES, MAX_TOKEN_BYTES, read_bundle_folder
 from rtbf.report.check.disclosed import MAX_ITEMS_BYTES
-from rtbf.report.check.outcome import EXIT_CODES, outcome_as_json, outcome_as_text
+from rtbf.report.check.outcome import EXIT_CODES, MAX_WIDTH, outcome_as_json, outcome_as_text
 from rtbf.report.check.run import check_archive, check_bundle, check_receipt, check_report, unreadable
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from rtbf.report.check.outcome import CheckOutcome
 
 _ZIP_BEGINS = b"PK"
-_RECEIPT_ENDS = f'"schema":"{RECEIPT_SCHEMA}"}}'.encode()
-"""The last field of a receipt in canonical form; whatever else ends so is refused as a receipt."""
+_RECEIPT_SAYS = f'"{RECEIPT_SCHEMA}"'.encode()
+"""The schema that a receipt names; an envelope has its words in base64. Whatever else says so is refused as a receipt."""
 _BESIDE = (
     ("token", MAX_TOKEN_BYTES, "the time-stamp, report.dsse.json.tsr, when FILE is the envelope alone"),
     ("pdf", MAX_PDF_BYTES, "the printed view, report.pdf, when it is not in the bundle, or a copy of it"),
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as failed:
         print(f"cannot decide: {failed.filename} cannot be read ({type(failed).__name__})", file=sys.stderr)
         return EXIT_CODES["cannot decide"]
-    print(json.dumps(outcome_as_json(outcome), ensure_ascii=True, indent=2) if asked.json else outcome_as_text(outcome))
+    print(json.dumps(outcome_as_json(outcome), ensure_ascii=True, indent=2) if asked.json else outcome_as_text(outcome, _width()))
     return EXIT_CODES[outcome.status]
 
 
@@ -95,7 +96,7 @@ def _kind(path: Path, raw: bytes) -> str:
         return "folder"
     if raw.startswith(_ZIP_BEGINS):
         return "archive"
-    return "receipt" if raw.endswith(_RECEIPT_ENDS) else "envelope"
+    return "receipt" if _RECEIPT_SAYS in raw[: MAX_RECEIPT_BYTES + 1] else "envelope"
 
 
 def _checked(kind: str, raw: bytes, trust: bytes, beside: dict[str, bytes | None], asked: Any) -> CheckOutcome:  # noqa: ANN401 - argparse's namespace
@@ -112,6 +113,11 @@ def _checked(kind: str, raw: bytes, trust: bytes, beside: dict[str, bytes | None
     if kind == "receipt":
         return check_receipt(raw, trust, head=beside["head"], consistency=beside["consistency"], **pinned)
     return check_report(raw[: MAX_ENVELOPE_BYTES + 1], trust, token=beside["token"], **whole)
+
+
+def _width() -> int:
+    """Return the terminal's width, or the widest text where there is none: files and pipes are read later."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else MAX_WIDTH
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {"ok": 0, "bad": 1, "cannot decide": 3}
 Kind: TypeAlias = Literal["report", "bundle", "receipt"]
-_WIDTH = 118
+MAX_WIDTH = 118
+"""Longer lines are hard to read; a narrower terminal is kept to."""
+_MIN_WIDTH = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,36 +91,43 @@ def result_line(outcome: CheckOutcome) -> str:
     return f"{outcome.status}: {counted}"
 
 
-def outcome_as_text(outcome: CheckOutcome) -> str:
-    """Return the outcome as lines for a terminal, without control characters; the result is the last one."""
+def outcome_as_text(outcome: CheckOutcome, width: int = MAX_WIDTH) -> str:
+    """Return the outcome as lines of up to `width` characters, without control characters; the result is the last one."""
+    width = max(_MIN_WIDTH, min(width, MAX_WIDTH))
     lines: list[str] = []
     for step in outcome.steps:
-        lines += _hanging(f"{step.number:>2}  {step.name:<10} {step.status:<12} ", step.detail)
+        lines += _hanging(width, f"{step.number:>2}  {step.name:<10} {step.status:<12} ", step.detail)
     lines += [""]
     if outcome.root is not None:
-        lines += _field("root", outcome.root)
+        lines += _field(width, "root", outcome.root)
     if outcome.envelope_sha256 is not None:
-        lines += _field("envelope", f"sha256:{outcome.envelope_sha256}")
+        lines += _field(width, "envelope", f"sha256:{outcome.envelope_sha256}")
     if outcome.report_id is not None:
-        lines += _field("report", f"{outcome.report_id} on ticket {outcome.ticket_id}")
+        lines += _field(width, "report", f"{outcome.report_id} on ticket {outcome.ticket_id}")
         proven = "no outside proof of the time" if outcome.proven_at is None else f"seen by an authority at {rfc3339(outcome.proven_at)}"
-        lines += _field("issued", f"{outcome.issued_at} by its signer's clock; {proven}")
+        lines += _field(width, "issued", f"{outcome.issued_at} by its signer's clock; {proven}")
     if outcome.head is not None:
-        lines += _field("ledger", f"{outcome.head.origin}, {outcome.head.size} leaves, root {base64_text(outcome.head.root)}")
+        lines += _field(width, "ledger", f"{outcome.head.origin}, {outcome.head.size} leaves, root {base64_text(outcome.head.root)}")
     if outcome.verdict is not None:
-        lines += [*_field("verdict", outcome.verdict), *_field("class", str(outcome.award)), *_field("claim", str(outcome.claim))]
+        lines += [
+            *_field(width, "verdict", outcome.verdict),
+            *_field(width, "class", str(outcome.award)),
+            *_field(width, "claim", str(outcome.claim)),
+        ]
     for remark in outcome.remarks:
-        lines += _field("remark", remark)
+        lines += _field(width, "remark", remark)
+    if outcome.refusal is not None:
+        lines += _field(width, "what to do", outcome.refusal.remedy)
     lines += [f"result     {result_line(outcome)}"]
     # What is printed came from outside: no control character reaches the terminal.
     return "\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in lines)
 
 
-def _field(name: str, words: str) -> list[str]:
-    return _hanging(f"{name:<11}", words)
+def _field(width: int, name: str, words: str) -> list[str]:
+    return _hanging(width, f"{name:<11}", words)
 
 
-def _hanging(head: str, words: str) -> list[str]:
+def _hanging(width: int, head: str, words: str) -> list[str]:
     """Return `words` after `head`, going on under their own beginning; what cannot be broken stays whole."""
-    room = textwrap.wrap(words, _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
+    room = textwrap.wrap(words, width - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     return [head + room[0], *(" " * len(head) + line for line in room[1:])]

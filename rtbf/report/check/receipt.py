@@ -22,7 +22,7 @@ EXPECTED = "an intake receipt as rtbf issues it"
 
 
 def check_form(handed: Handed, _found: Found) -> Seen:
-    """Read it as strict JSON in its one form; raises ValueError."""
+    """Read it as strict JSON of a receipt's fields; raises ValueError."""
     read_receipt(_raw(handed))
     return Seen(is_decided=True, detail=f"strict JSON of {len(_raw(handed))} bytes")
 

@@ -195,7 +195,14 @@ def _taken(handed: Handed, kind: Kind, acts: tuple[Act, ...]) -> CheckOutcome:
             refusal = _refusal(name, misfit, expected)
             status = "cannot decide" if isinstance(misfit, Undecided) else "bad"
             undecided = status == "cannot decide"
-            steps.append(Step(number=number, name=name, status="not decided" if undecided else "failed", detail=str(refusal)))
+            steps.append(
+                Step(
+                    number=number,
+                    name=name,
+                    status="not decided" if undecided else "failed",
+                    detail=f"{refusal.found}; expected {refusal.expected}",
+                )
+            )
         else:
             steps.append(Step(number=number, name=name, status="ok" if seen.is_decided else "not decided", detail=seen.detail))
     return _summary(handed, kind, found, tuple(steps), status, refusal)

@@ -339,7 +339,7 @@ RECEIPT = bundles.receipt()
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b"{}", b"[]", b"\xff", b"[" * 1000, RECEIPT[:-1], RECEIPT + b"\n", RECEIPT.replace(b"receipt/1", b"receipt/2"),
+        b"", b"{}", b"[]", b"\xff", b"[" * 1000, RECEIPT[:-1], RECEIPT + b"x", RECEIPT.replace(b"receipt/1", b"receipt/2"),
         RECEIPT.replace(b'"idx\\":1', b'"idx\\":2'), RECEIPT.replace(b"index 1", b"index 2"), RECEIPT.replace(b"tkt_01test", b"tkt_02test"),
         bundles.receipt(idx=2), bundles.receipt(log_key=builders.signing_key()),
         canonical_bytes({**json.loads(RECEIPT), "leaf": 1}), canonical_bytes({**json.loads(RECEIPT), "proof": ""}),
@@ -352,6 +352,15 @@ def test_a_receipt_that_is_none_is_refused(raw: bytes) -> None:
     assert step(beside) == ("bad", "events")
     assert by_itself.status == "bad"
     assert step(by_itself)[1] in {"form", "heads"}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_receipt_may_be_laid_out_anew(indent: int | None) -> None:
+    """An API's answer has an order and line ends of its own; the leaf and the proof inside are what is checked."""
+    parts = json.loads(RECEIPT)
+    raw = json.dumps({name: parts[name] for name in ("schema", "leaf", "proof")}, indent=indent).encode() + b"\n"
+
+    assert [check_bundle(GOOD, TRUST, receipt=raw).status, check_receipt(raw, TRUST).status] == ["ok", "ok"]
 
 
 @pytest.mark.parametrize(

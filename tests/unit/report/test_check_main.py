@@ -12,7 +12,8 @@ import pytest
 from rtbf.evidence.keys import fingerprint, key_id
 from rtbf.report.bundle import write_bundle
 from rtbf.report.check.main import main
-from rtbf.report.check.run import STEPS
+from rtbf.report.check.outcome import outcome_as_text
+from rtbf.report.check.run import STEPS, check_bundle
 from tests import builders, bundles
 from tests.bundles import Tree, leaves_of, signed_head, story
 
@@ -170,6 +171,24 @@ def test_lines_fit_a_terminal_and_hide_no_control_characters(desk: Path, capsys:
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if len(line) > 120 and "sha256:" not in line] == []
     assert all(mark.isprintable() for line in lines for mark in line)
+
+
+@pytest.mark.parametrize(("width", "fits"), [(20, 60), (80, 80), (100, 100), (400, 118)])
+def test_the_lines_keep_to_a_narrower_terminal(width: int, fits: int) -> None:
+    text = outcome_as_text(check_bundle(GOOD, bundles.trust_bytes()), width)
+
+    # A word that is longer than the room stays whole: a digest is to be copied.
+    assert [line for line in text.splitlines() if len(line) > fits and len(line.split()) > 4 and not line.startswith("result")] == []
+
+
+def test_a_receipt_as_the_api_hands_it_out_is_known_for_one(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = json.loads((desk / "receipt.json").read_bytes())
+    (desk / "answer.json").write_text(json.dumps({name: parts[name] for name in ("schema", "leaf", "proof")}, indent=2) + "\n")
+
+    code = run(desk, "answer.json")
+
+    assert code == 0
+    assert "was received at" in " ".join(capsys.readouterr().out.split())
 
 
 def test_as_a_program_it_needs_no_service_and_no_extras(desk: Path) -> None:
