@@ -75,6 +75,7 @@ _STATUS: dict[type[RTBFError], HTTPStatus] = {
     errors.SuppressedRecords: HTTPStatus.CONFLICT,
     errors.HomeExists: HTTPStatus.CONFLICT,
     errors.LetterIncomplete: HTTPStatus.CONFLICT,
+    errors.WitnessRefused: HTTPStatus.CONFLICT,
     errors.TicketShredded: HTTPStatus.GONE,
     errors.IdentityExpired: HTTPStatus.GONE,
     errors.TicketChanged: HTTPStatus.PRECONDITION_FAILED,

@@ -246,7 +246,9 @@ def _require_nothing_else(signature: EmbeddedPdfSignature, roots: Sequence[bytes
     if unsigned.native:
         if [attribute["type"].native for attribute in unsigned] != ["signature_time_stamp_token"]:
             raise _Unsound("the signature has unsigned attributes other than one time-stamp")
-        parts["unsigned_attrs"] = unsigned
+        # Read anew and not looked into: asn1crypto writes what was looked into value by value, again for every level above.
+        read = cms.ContentInfo.load(signature.pkcs7_content)["content"]["signer_infos"][0]["unsigned_attrs"]
+        parts["unsigned_attrs"] = cms.CMSAttributes(contents=read.contents)
     anew = cms.ContentInfo(
         {
             "content_type": "signed_data",

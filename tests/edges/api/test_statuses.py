@@ -18,7 +18,7 @@ EXPECTED = {
     "not-acceptable": 406,
     "illegal-move": 409, "stale-plan": 409, "ticket-busy": 409, "extension-refused": 409,
     "plan-impossible": 409, "training-restricted": 409, "corpus-changed": 409, "home-exists": 409, "letter-incomplete": 409,
-    "suppressed-records": 409,
+    "suppressed-records": 409, "witness-refused": 409,
     "ticket-shredded": 410, "identity-expired": 410,
     "ticket-changed": 412,
     "body-too-large": 413,
