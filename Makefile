@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.set-up
-QUICK := tests/unit tests/contract tests/architecture tests/pipeline tests/edges tests/exhaustive tests/golden
+QUICK := tests/unit tests/stages tests/contract tests/architecture tests/pipeline tests/edges tests/exhaustive tests/golden
 DEMO_HOME ?= .demo/$(shell date +%Y-%m-%d-%H%M%S)
 
 .DEFAULT_GOAL := help
