@@ -46,7 +46,10 @@ def report_folder(installation: Installation, ticket_id: str) -> Path:
             expected="a ticket that has been verified",
             remedy=f"`rtbf run {ticket_id}` and see what it waits for",
         )
-    return installation.home.report_of(ticket_id, view.report.report_id)
+    folder = installation.home.report_of(ticket_id, view.report.report_id)
+    by_attempt = installation.home.reports_of(ticket_id) / str(view.report.attempt)
+    # Earlier releases named the folder so; a missing one is told by whoever wants its files.
+    return by_attempt if by_attempt.is_dir() and not folder.is_dir() else folder
 
 
 def required(found: tuple[T, str] | None, what: str, ticket_id: str) -> tuple[T, str]:

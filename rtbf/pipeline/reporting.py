@@ -12,6 +12,7 @@ from rtbf.evidence.strict_base64 import base64_text
 from rtbf.footprint.record import Footprint
 from rtbf.pipeline.clock import calendar_of, clock_of, events_of
 from rtbf.pipeline.ledger import ledger_head
+from rtbf.pipeline.reports import REPORT_ID_PREFIX
 from rtbf.pipeline.residuals import open_residual
 from rtbf.plan.decisions import Decisions, count_decisions
 from rtbf.plan.holds import held_items
@@ -87,7 +88,7 @@ def case_of(installation: Installation, verification: Verification, actor: str, 
         unlearned, _ = required(latest_record(session, ticket_id, Unlearned), "unlearned model", ticket_id)
         trail_events, trail_last = ticket_trail(session, ticket_id, head.size)
         return Case(
-            report_id=f"rep_{secrets.token_hex(8)}",
+            report_id=REPORT_ID_PREFIX + secrets.token_hex(8),
             issued_at=rfc3339(now),
             ticket=ticket,
             footprint=footprint,

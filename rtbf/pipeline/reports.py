@@ -15,6 +15,8 @@ from rtbf.ticket.lifecycle import CLOSED
 if TYPE_CHECKING:
     from rtbf.installation import Installation
 
+REPORT_ID_PREFIX = "rep_"
+
 
 def outdated_reports(installation: Installation, ticket_id: str | None = None) -> tuple[str, ...]:
     """Return the closed tickets whose newest report on the last attempt was issued before they closed; of one ticket, or of all."""
@@ -31,13 +33,16 @@ def outdated_reports(installation: Installation, ticket_id: str | None = None) -
 
 
 def drop_unrecorded_reports(installation: Installation, ticket_id: str) -> None:
-    """Delete report folders of the ticket that no record names: they were never issued, a crash came between folder and record."""
+    """Delete report folders of the ticket that no record names: they were never issued, a crash came between folder and record.
+
+    Earlier releases named the folder by the attempt; those stay.
+    """
     folder = installation.home.reports_of(ticket_id)
     if not folder.is_dir():
         return
     with installation.transaction() as session:
         recorded = {report.report_id for report in records_of(session, ticket_id, Report)}
     for path in folder.iterdir():
-        if path.name not in recorded:
+        if path.name.startswith(REPORT_ID_PREFIX) and path.name not in recorded:
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(path)

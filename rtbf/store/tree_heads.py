@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
+from rtbf.errors import LedgerForked
 from rtbf.store.tables import TreeHeadRow
 
 if TYPE_CHECKING:
@@ -16,9 +18,16 @@ if TYPE_CHECKING:
 
 
 def add_head(session: Session, origin: str, size: int, note: str, now: datetime) -> None:
-    """Store a head."""
+    """Store a head; raises LedgerForked when one of that size is there already, by another signer."""
     session.add(TreeHeadRow(origin=origin, size=size, note=note, created_at=now))
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as taken:
+        raise LedgerForked(
+            found=f"a head of {size} events that somebody else stored in the same moment",
+            expected="one signer with one state file",
+            remedy="let one process sign; `rtbf log check` tells whether both signed the same tree",
+        ) from taken
 
 
 def head_note(session: Session, origin: str, size: int) -> str | None:

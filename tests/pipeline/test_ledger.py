@@ -37,6 +37,7 @@ from rtbf.pipeline.ledger_restart import restart_log
 from rtbf.pipeline.standing import standing_of
 from rtbf.pipeline.trust import change_trust, sign_draft, waiting_changes
 from rtbf.store.tables import EventRow, TreeHeadRow
+from rtbf.store.tree_heads import add_head
 from rtbf.ticket_view import ticket_events
 from tests.desk import open_desk
 from tests.installed import POLICY
@@ -482,3 +483,11 @@ def test_a_home_that_was_opened_again_goes_on_signing(installation: Installation
         assert seal_ledger(again).head.size == len(ticket_events(again, desk.ticket_id)) == tree_size_of(again)
     finally:
         again.engine.dispose()
+
+
+def test_a_second_signer_that_stores_the_same_size_is_told_so(installation: Installation) -> None:
+    open_desk(installation)
+    head = seal_ledger(installation).head
+
+    with pytest.raises(LedgerForked, match="somebody else stored"), installation.transaction() as session:
+        add_head(session, head.origin, head.size, "another note", installation.clock())

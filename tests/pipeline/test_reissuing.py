@@ -15,6 +15,7 @@ from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.reports import drop_unrecorded_reports, outdated_reports
 from rtbf.report.check.run import check_bundle
 from rtbf.store.leases import claim_lease
+from rtbf.ticket_view import report_folder
 from tests.desk import Desk, open_desk
 from tests.issued import issue
 
@@ -91,8 +92,20 @@ def test_what_a_crash_left_between_folder_and_record_goes_with_the_next_issue(de
     (reports / "rep_never_recorded").mkdir()
     (reports / "rep_never_recorded" / "report.dsse.json").write_bytes(b"{}")
 
+    (reports / "1").mkdir()
+
     drop_unrecorded_reports(desk.installation, desk.ticket_id)
 
     report = desk.view.report
     assert report is not None
-    assert [path.name for path in reports.iterdir()] == [report.report_id]
+    # "1" is how an earlier release named a folder, by the attempt.
+    assert {path.name for path in reports.iterdir()} == {"1", report.report_id}
+
+
+def test_the_folder_of_an_earlier_release_is_found(desk: Desk) -> None:
+    report = desk.view.report
+    assert report is not None
+    reports = desk.installation.home.reports_of(desk.ticket_id)
+    (reports / report.report_id).rename(reports / "1")
+
+    assert report_folder(desk.installation, desk.ticket_id) == reports / "1"
