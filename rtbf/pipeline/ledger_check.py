@@ -1,8 +1,8 @@
 """Check the whole ledger against everything that was ever said about it: rebuild the tree from the raw events.
 
-Compares every event's columns, chain and hash, every stored node, every stored and exported head and the signer's state.
-Lists what does not fit, and changes nothing. Does not prove that nobody was shown another history: that takes heads kept by
-somebody else, compared with these.
+Compares every event's columns, chain and hash, both signatures of every handover between keys, every stored node, every
+stored and exported head and the signer's state. Lists what does not fit, and changes nothing. Does not prove that nobody was
+shown another history: that takes heads kept by somebody else, compared with these.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING, Any
 from rtbf import progress as silence
 from rtbf.errors import RecordBroken
 from rtbf.evidence.head_exports import exported_sizes, read_exported
+from rtbf.evidence.keys import LOG_SIGNER, PDF_SIGNER, REPORT_SIGNER
 from rtbf.evidence.ledger import leaf_hash
 from rtbf.evidence.log_state import read_state
 from rtbf.evidence.merkle import EMPTY, extend, hash_leaf, root_of
+from rtbf.evidence.rotation import verify_rotation
 from rtbf.evidence.tree_head import TreeHead, open_head
-from rtbf.evidence.trust_file import note_keys
+from rtbf.evidence.trust_file import note_keys, public_key
 from rtbf.store.tree import count_nodes, count_pending, nodes_between, rows_between, tree_size
 from rtbf.store.tree_heads import all_heads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
+    from rtbf.evidence.keys import PublicKey
     from rtbf.evidence.merkle import Frontier
     from rtbf.installation import Installation
     from rtbf.progress import Progress
@@ -100,7 +103,9 @@ def _walk_events(installation: Installation, walk: _Walk, size: int, stops: Iter
     ends = sorted({*range(_READ_AT_ONCE, size, _READ_AT_ONCE), *(stop for stop in stops if 0 < stop < size), size} - {0})
     if 0 in stops or size == 0:
         walk.roots[0] = root_of(frontier)
-    origins = {log.origin for log in installation.trust.logs}
+    trust = installation.trust
+    origins = {log.origin for log in trust.logs}
+    keys = {entry.id: public_key(entry) for entry in trust.keys if entry.role in {REPORT_SIGNER, LOG_SIGNER}}
     for end in ends:
         with installation.transaction() as session:
             rows = rows_between(session, frontier.size, end)
@@ -110,7 +115,7 @@ def _walk_events(installation: Installation, walk: _Walk, size: int, stops: Iter
                 )
                 return frontier
             for row in rows:
-                _check_event(walk, row, _as_bytes(row.leaf), origins)
+                _check_event(walk, row, _as_bytes(row.leaf), origins, keys)
             grown = extend(frontier, [hash_leaf(_as_bytes(row.leaf)) for row in rows])
             _check_nodes(session, walk, grown.nodes)
         frontier = grown.frontier
@@ -124,7 +129,7 @@ def _as_bytes(leaf: object) -> bytes:
     return leaf if isinstance(leaf, bytes) else str(leaf).encode()
 
 
-def _check_event(walk: _Walk, row: EventRow, leaf: bytes, origins: set[str]) -> None:
+def _check_event(walk: _Walk, row: EventRow, leaf: bytes, origins: set[str], keys: Mapping[str, PublicKey]) -> None:
     if row.leaf_hash != leaf_hash(leaf):
         walk.note(f"event {row.idx}: the stored hash is not that of its bytes")
     try:
@@ -145,6 +150,22 @@ def _check_event(walk: _Walk, row: EventRow, leaf: bytes, origins: set[str]) -> 
         walk.chains[row.ticket_id] = (count + 1, leaf_hash(leaf))
     if kind == "log.restarted" and isinstance(told["data"], dict):
         walk.given_up.setdefault(str(told["data"].get("origin_before")), row.idx)
+    if kind == "key.rotated":
+        _check_rotation(walk, row.idx, told["data"], keys)
+
+
+def _check_rotation(walk: _Walk, idx: int, fields: Any, keys: Mapping[str, PublicKey]) -> None:  # noqa: ANN401 - untrusted JSON
+    """Both keys of a handover signed it. Keys of printed reports are in certificates, which are not kept by id."""
+    if not isinstance(fields, dict) or fields.get("role") == PDF_SIGNER:
+        return
+    old, new = keys.get(str(fields.get("old"))), keys.get(str(fields.get("new")))
+    if new is None or (old is None and fields.get("old") is not None):
+        walk.note(f"event {idx}: a handover between keys that the trust file does not name")
+        return
+    try:
+        verify_rotation(fields, old=old, new=new)
+    except ValueError as refused:
+        walk.note(f"event {idx}: {refused}")
 
 
 def _check_nodes(session: Session, walk: _Walk, nodes: Iterable[tuple[int, int, bytes]]) -> None:
