@@ -50,6 +50,8 @@ def show(context: CliContext, ticket_id: str) -> None:
 @click.pass_obj
 def head(context: CliContext, is_signing: bool) -> None:  # noqa: FBT001 - click hands flags over by name
     """Show the newest signed tree head, after giving waiting events their places; with --sign, make it the newest possible."""
+    from rtbf.evidence.signed_note import SIGNER_KIND, vkey_text  # noqa: PLC0415 - as above
+    from rtbf.evidence.trust_file import note_keys  # noqa: PLC0415 - as above
     from rtbf.pipeline.ledger import newest_note, opened_head, seal_ledger, sequence_events, tree_size_of  # noqa: PLC0415 - as above
 
     installation = context.open_installation()
@@ -64,8 +66,9 @@ def head(context: CliContext, is_signing: bool) -> None:  # noqa: FBT001 - click
     found, opened = opened_head(installation, note)
     cosigned = [name for name, _ in opened.cosigned_at]
     shape = {"events": events, "head": {"origin": found.origin, "size": found.size, "root": found.root.hex(), "note": note}}
-    shape |= {"cosigned": cosigned, "refused": [list(one) for one in sealed.refused] if sealed is not None else []}
-    emit(context, shape, lambda: "\n".join(_head_lines(note, events, found.size, cosigned, sealed)))
+    keys = [vkey_text(key) for key in note_keys(installation.trust, found.origin) if key.kind == SIGNER_KIND]
+    shape |= {"keys": keys, "cosigned": cosigned, "refused": [list(one) for one in sealed.refused] if sealed is not None else []}
+    emit(context, shape, lambda: "\n".join(_head_lines(note, events, found.size, keys, cosigned, sealed)))
 
 
 @log.command("prove")
@@ -175,9 +178,10 @@ def _check_ticket(context: CliContext, installation: Installation, ticket_id: st
     emit(context, {"events": count, "last": last}, lambda: f"{count} event(s), unbroken; last {last}")
 
 
-def _head_lines(note: str, events: int, size: int, cosigned: list[str], sealed: SealedHead | None) -> list[str]:
+def _head_lines(note: str, events: int, size: int, keys: list[str], cosigned: list[str], sealed: SealedHead | None) -> list[str]:
     lines = [note.rstrip("\n"), ""]
     lines.append(f"{events - size} event(s) are newer than this head" if events > size else "every event is under this head")
+    lines += [f"to be verified with {key} (C2SP, for witnesses and other readers)" for key in keys]
     lines.append("witnessed by " + ", ".join(cosigned) if cosigned else "no witness: self-attested")
     lines += [f"witness {name} did not sign ({code})" for name, code in ([] if sealed is None else sealed.refused)]
     return lines

@@ -13,8 +13,9 @@ from rtbf.cli.log import event_table
 from rtbf.evidence.ledger import leaf_hash
 from rtbf.evidence.merkle import verify_consistency
 from rtbf.evidence.receipt import read_receipt
+from rtbf.evidence.signed_note import read_vkey
 from rtbf.evidence.tlog_proof import check_inclusion, read_consistency, read_proof
-from rtbf.evidence.tree_head import head_in
+from rtbf.evidence.tree_head import head_in, open_head
 from rtbf.evidence.trust_file import note_keys
 from rtbf.pipeline.ledger import leaf_at, newest_note, tree_size_of
 from tests.terminal import Desk, located_desk
@@ -77,6 +78,10 @@ def test_head_tells_how_far_the_newest_one_goes_and_signs_only_when_asked(desk: 
     assert head_in(signed["head"]["note"]).root.hex() == signed["head"]["root"]
     assert (after["events"], after["head"]["size"]) == (5, 4)
     assert "1 event(s) are newer than this head" in text
+    (key,) = signed["keys"]
+    assert key in text.replace("\n", "")
+    # Whoever has that one line opens the head: a witness, or Go's sumdb/note.
+    assert open_head(signed["head"]["note"], [read_vkey(key)])[0].size == 4
     assert "self-attested" in text
 
 
