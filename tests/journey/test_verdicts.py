@@ -5,6 +5,7 @@ Every model here was made by the terminal's own commands; only the places of the
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -125,38 +126,50 @@ def test_an_unmerged_adapter_is_never_called_more_than_suppression(planned: Stag
     assert [(model["revision"], model["status"]) for model in models] == [(1, "live")]  # an adapter replaces no weights
 
 
-def test_a_report_is_refused_with_another_artefact_another_runs_page_or_another_byte(reported: Stage, tmp_path: Path) -> None:
+def test_a_bundle_is_refused_with_another_artefact_another_runs_page_or_another_byte(reported: Stage, tmp_path: Path) -> None:
     stage = reported.copied(tmp_path / "home")
     first, second = tmp_path / "first", tmp_path / "second"
-    stage.terminal("report", stage.ticket_id, "--out", str(first))
+    stage.terminal("report", stage.ticket_id, "--out", str(first), "--items")
     verdict = stage.terminal("show", stage.ticket_id, "--json").json["verdict"]["status"]
     idle = stage.terminal("plan", stage.ticket_id, "--method", "noop", "--json").json["plan"]["digest"]
     stage.approve(idle)
     stage.terminal("run", stage.ticket_id)
     stage.terminal("report", stage.ticket_id, "--out", str(second))
-    envelope, page, other_page = first / "report.dsse.json", first / "report.pdf", second / "report.pdf"
+    with zipfile.ZipFile(first / "bundle.zip") as archive:
+        archive.extractall(first / "bundle")
     merged = stage.terminal.home / "artefacts" / stage.ticket_id / "1" / "merged"
-    weights = merged / "model.safetensors"
-    command = ("check", str(envelope), "--trust", str(stage.terminal.home / "trust.json"), "--json", "--artefact", str(merged), "--pdf")
+    command = (
+        "check", str(first / "bundle"), "--trust", str(stage.terminal.home / "trust.json"), "--json", "--artefact", str(merged),
+        "--items", str(first / "items.json"),
+    )  # fmt: skip
+    changed = {
+        "weights": (merged / "model.safetensors", -1),
+        "envelope": (first / "bundle" / "report.dsse.json", 200),
+        "page": (first / "bundle" / "report.pdf", 1000),
+        "event": (first / "bundle" / "events.jsonl", 300),
+        "item": (first / "items.json", 5000),
+    }
 
-    good = stage.terminal(*command, str(page))
-    refused = {"page": stage.terminal(*command, str(other_page))}
-    for name, path, place in (("weights", weights, -1), ("envelope", envelope, 200)):
+    good = stage.terminal(*command)
+    refused = {"another run's page": stage.terminal(*command, "--pdf", str(second / "report.pdf"))}
+    for name, (path, place) in changed.items():
         content = path.read_bytes()
         path.write_bytes(_with_one_bit_changed(content, place))
-        refused[name] = stage.terminal(*command, str(page))
+        refused[name] = stage.terminal(*command)
         path.write_bytes(content)
-    restored = stage.terminal(*command, str(page))
+    restored = stage.terminal(*command)
 
     assert (good.code, good.json["status"], good.json["verdict"]) == (0, "ok", verdict)
     assert {step["name"]: step["status"] for step in good.json["steps"] if step["status"] != "ok"} == {"approvals": "not decided"}
-    # Steps 6 and 7 compare what was handed over with the statement; a changed envelope fails before there is one.
     assert {name: (said.code, said.json["status"], _failed_step(said.json)) for name, said in refused.items()} == {
-        "page": (1, "bad", "pdf"),
+        "another run's page": (1, "bad", "sealing"),
         "weights": (1, "bad", "files"),
         "envelope": (1, "bad", "signature"),
+        "page": (1, "bad", "sealing"),
+        "event": (1, "bad", "events"),
+        "item": (1, "bad", "items"),
     }
-    assert refused["envelope"].json["verdict"] is None
+    assert [said.json["verdict"] for said in refused.values()] == [None] * len(refused)
     assert restored.code == 0
 
 
