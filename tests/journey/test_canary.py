@@ -185,12 +185,13 @@ def test_nothing_that_is_written_to_the_terminal_holds_an_identifier(
 
 
 def test_the_report_holds_no_identifier_in_any_of_its_forms(canaries: dict[str, bytes], reported: Stage, tmp_path: Path) -> None:
-    reported.terminal("report", reported.ticket_id, "--out", str(tmp_path))
+    reported.terminal("report", reported.ticket_id, "--out", str(tmp_path), "--items")
     payload = base64.b64decode(json.loads((tmp_path / "report.dsse.json").read_bytes())["payload"])
     text = subprocess.run(["pdftotext", "-layout", str(tmp_path / "report.pdf"), "-"], capture_output=True, check=True).stdout
     loose = subprocess.run(["pdfinfo", str(tmp_path / "report.pdf")], capture_output=True, check=True).stdout
 
     places = {"statement": payload, "page": text, "page in one line": b" ".join(text.split()), "document": loose}
+    places |= {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     found = {name: _found(canaries, content) for name, content in places.items()}
 
     assert {name: forms for name, forms in found.items() if forms} == {}
