@@ -39,9 +39,10 @@ def report(context: CliContext, ticket_id: str, out: Path, *, again: bool, items
     from rtbf.pipeline.bundling import bundle_of  # noqa: PLC0415
     from rtbf.pipeline.item_log import open_item_log  # noqa: PLC0415
     from rtbf.pipeline.reports import outdated_reports  # noqa: PLC0415
-    from rtbf.report.bundle import BUNDLE_NAME, HANDED_OUT, write_bundle  # noqa: PLC0415
+    from rtbf.report.bundle import BUNDLE_NAME, HANDED_OUT, PDF_NAME, TOKEN_NAME, write_bundle  # noqa: PLC0415
     from rtbf.report.check.outcome import result_line  # noqa: PLC0415
     from rtbf.report.check.run import check_bundle  # noqa: PLC0415
+    from rtbf.ticket_view import view_ticket  # noqa: PLC0415
 
     installation = context.open_installation()
     if again or outdated_reports(installation, ticket_id):
@@ -58,8 +59,12 @@ def report(context: CliContext, ticket_id: str, out: Path, *, again: bool, items
     result = result_line(check_bundle(files, installation.trust_bytes, items=item_log, now=installation.clock()))
     paths = [str(out / name) for name in handed]
     hint = f"rtbf-check {out / BUNDLE_NAME} --trust {out / 'trust.json'} --root {installation.trust.root}"
-    shape = {"files": paths, "checked": result, "root": installation.trust.root}
-    emit(context, shape, lambda: _handed_out([*paths, f"checked here: {result}"], hint))
+    issued = view_ticket(installation, ticket_id).report
+    reasons = {} if issued is None else {PDF_NAME: issued.pdf_missing_because, TOKEN_NAME: issued.token_missing_because}
+    missing = {name: reason for name, reason in reasons.items() if name not in files and reason is not None}
+    shape = {"files": paths, "missing": missing, "checked": result, "root": installation.trust.root}
+    without = [f"without {name}: {reason}" for name, reason in missing.items()]
+    emit(context, shape, lambda: _handed_out([*paths, *without, f"checked here: {result}"], hint))
 
 
 def _handed_out(lines: list[str], hint: str) -> RenderableType:

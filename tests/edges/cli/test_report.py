@@ -46,6 +46,8 @@ def test_the_bundle_lies_beside_what_people_look_at_first(handed_out: Path) -> N
     assert names == ["bundle.zip", "report.dsse.json", "report.pdf", "trust.json"]
     said = (handed_out.parent / "said").read_text()
     assert "checked here: ok: 9 of 12 steps hold" in said
+    assert "without report.dsse.json.tsr: no time-stamping authority is set (RTBF_TSA_URL)" in " ".join(said.split())
+    assert "without report.pdf" not in said
     assert f"rtbf-check {handed_out / 'bundle.zip'} --trust" in " ".join(said.replace("\\\n", " ").split())
     assert str(handed_out / "bundle.zip") in said.splitlines()
 
