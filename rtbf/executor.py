@@ -228,6 +228,7 @@ def _verify(installation: Installation, ticket_id: str, actor: str, progress: Pr
     replace_file(log_path / "items.sealed", seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
     report = _issued(installation, verification, actor, None)
     finish_verification(installation, verification, report, actor)
+    # The event that seals the report comes under a head at once, where the log key is.
     newest_sealed(installation)
 
 
@@ -269,6 +270,7 @@ def _reissue(installation: Installation, ticket_id: str, actor: str) -> Report:
         )
     report = _issued(installation, view.verification, actor, view.report)
     finish_superseding(installation, report, actor)
+    # The event that seals the report comes under a head at once, where the log key is.
     newest_sealed(installation)
     return report
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import LedgerForked
 from rtbf.evidence.log_name import name_parts
-from rtbf.evidence.log_state import sync_folder
 from rtbf.evidence.tree_head import MAX_NOTE_BYTES, head_in
-from rtbf.files import disk_errors_named, make_private_folder
+from rtbf.files import disk_errors_named, make_private_folder, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

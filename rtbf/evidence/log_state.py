@@ -7,7 +7,6 @@ before a signature leaves, and a file that is damaged is an error, never an empt
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,16 +82,6 @@ def write_state(path: Path, state: SignerState) -> None:
         "note": state.note,
     }
     replace_file(path, json.dumps(body, indent=2).encode() + b"\n")
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Return when the names in a folder are on the disk: syncing a file does not promise its name (fsync(2))."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _parsed(body: Any) -> SignerState:  # noqa: ANN401 - JSON from the disk

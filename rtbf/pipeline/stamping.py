@@ -18,6 +18,7 @@ from rtbf.evidence.strict_json import read_strict_json
 from rtbf.evidence.timestamp import http_post, read_time_stamp, request_time_stamp
 from rtbf.files import place_file_once
 from rtbf.pipeline.moves import note
+from rtbf.report.bundle import ENVELOPE_NAME, TOKEN_NAME
 from rtbf.report.record import Report
 from rtbf.store.actors import actor_id_for
 from rtbf.store.records import all_records
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from rtbf.installation import Installation
 
-TOKEN_NAME = "report.dsse.json.tsr"  # noqa: S105 - a time-stamp token, no secret
-_ENVELOPE_NAME = "report.dsse.json"
 _PATIENCE = 3
 """Failures in a row after which the rest waits for the next time: each may last as long as the time set for an answer."""
 
@@ -79,7 +78,7 @@ def stamp_reports(installation: Installation, actor: str, post: Callable[[str, b
 
 def _stamp(installation: Installation, report: Report, actor: str, post: Callable[[str, bytes, int], bytes]) -> int:
     folder = installation.home.report_of(report.ticket_id, report.report_id)
-    envelope_file = folder / _ENVELOPE_NAME
+    envelope_file = folder / ENVELOPE_NAME
     # Reports of earlier versions lie in other folders; none of them was promised a token.
     if (folder / TOKEN_NAME).exists() or not envelope_file.exists():
         return 0

@@ -18,6 +18,7 @@ from rtbf.evidence.canonical import canonical_bytes, digest_of
 from rtbf.evidence.dsse import sign_envelope
 from rtbf.evidence.keys import key_id
 from rtbf.files import create_secret_file, folder_in_one_piece
+from rtbf.report.bundle import ENVELOPE_NAME, PDF_NAME, TOKEN_NAME, TRUST_NAME
 from rtbf.report.check.run import check_report
 from rtbf.report.pdf.render import render_pdf
 from rtbf.report.pdf.sign import sign_pdf
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-ENVELOPE_NAME = "report.dsse.json"
-TOKEN_NAME = "report.dsse.json.tsr"  # noqa: S105 - a file's name
-PDF_NAME = "report.pdf"
-TRUST_NAME = "trust.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

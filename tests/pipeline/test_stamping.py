@@ -13,7 +13,8 @@ import pytest
 from rtbf.errors import ArtefactMismatch, TimeStampUnavailable
 from rtbf.evidence.timestamp import read_time_stamp
 from rtbf.files import create_secret_file, make_private_folder, place_file_once
-from rtbf.pipeline.stamping import TOKEN_NAME, ask_time_stamp, stamp_reports
+from rtbf.pipeline.stamping import ask_time_stamp, stamp_reports
+from rtbf.report.bundle import TOKEN_NAME
 from rtbf.store.records import save_record
 from rtbf.ticket_view import ticket_events
 from tests import builders

@@ -21,12 +21,11 @@ from rtbf.errors import ArtefactMismatch
 from rtbf.installation import Installation
 from rtbf.pipeline.intake import submit_once
 from rtbf.pipeline.standing import standing_of
+from rtbf.report.bundle import ENVELOPE_NAME, PDF_NAME
 from rtbf.report.record import Report
 from rtbf.ticket.intake import SubmissionShape, read_idempotency_key, read_submission
 from rtbf.ticket_view import report_folder, view_ticket
 
-ENVELOPE_FILE = "report.dsse.json"
-PDF_FILE = "report.pdf"
 _JSON = "application/json"
 _PDF = "application/pdf"
 
@@ -103,7 +102,7 @@ def fetch_report(installation: Opened, _actor: Actor, ticket_id: TicketId, accep
     report = view_ticket(installation, ticket_id).report
     assert report is not None
     form = _preferred(accept, report)
-    name, digest = (ENVELOPE_FILE, report.envelope_sha256) if form == _JSON else (PDF_FILE, report.pdf_sha256 or "")
+    name, digest = (ENVELOPE_NAME, report.envelope_sha256) if form == _JSON else (PDF_NAME, report.pdf_sha256 or "")
     headers = {"Content-Disposition": f'attachment; filename="{ticket_id}-{name}"', "Cache-Control": "no-store", "Vary": "Accept"}
     return Response(_issued_bytes(folder / name, digest), media_type=form, headers=headers)
 

@@ -7,7 +7,7 @@ expected instead, `Undecided` when what is at hand lets nobody say good or bad. 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,25 @@ class Seen:
     detail: str
 
 
+class BesideReceipt(TypedDict, total=False):
+    """What may be handed over beside a receipt: fields of `Handed`, by their names."""
+
+    root: str | None
+    min_trust_version: int | None
+    head: bytes | None
+    consistency: bytes | None
+    now: datetime | None
+
+
+class Beside(BesideReceipt, total=False):
+    """What may be handed over beside an envelope or a bundle."""
+
+    artefact: Path | None
+    pdf: bytes | None
+    items: bytes | None
+    receipt: bytes | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Handed:
     """Everything the auditor handed over. None: not handed over.
@@ -54,7 +73,7 @@ class Handed:
     trust          the trust file, got by another path
     bundle         name → content of a whole bundle; None for an envelope or a receipt alone
     root           the key id that the trust file's root must have
-    min_trust      the highest version of the trust file that the auditor has seen
+    min_trust_version  the highest version of the trust file that the auditor has seen
     token          report.dsse.json.tsr, when it did not come in a bundle
     pdf            report.pdf, when it did not come in a bundle, or a second copy of it
     head           a tree head of the auditor's own; `consistency`: the proof between it and the bundle's
@@ -67,7 +86,7 @@ class Handed:
     trust: bytes
     bundle: Mapping[str, bytes] | None = None
     root: str | None = None
-    min_trust: int | None = None
+    min_trust_version: int | None = None
     artefact: Path | None = None
     token: bytes | None = None
     pdf: bytes | None = None

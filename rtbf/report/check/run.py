@@ -19,7 +19,7 @@ no fault: the outcome counts such steps. Does not prove that the measurements we
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, Unpack
 
 from rtbf.errors import EvidenceRefused
 from rtbf.report.bundle import ENVELOPE_NAME, read_bundle
@@ -38,13 +38,11 @@ from rtbf.report.check import (
     signature,
     trust,
 )
-from rtbf.report.check.handed import Found, Handed, Misfit, Seen, Undecided
+from rtbf.report.check.handed import Beside, BesideReceipt, Found, Handed, Misfit, Seen, Undecided
 from rtbf.report.check.outcome import CheckOutcome, Kind, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
-    from pathlib import Path
 
     Act: TypeAlias = tuple[str, Callable[[Handed, Found], Seen], str]
 
@@ -72,97 +70,28 @@ _ABOUT_RECEIPT = {
 _OF_RECEIPT: tuple[Act, ...] = tuple((name, _ABOUT_RECEIPT.get(name, receipt.not_about_it), receipt.EXPECTED) for name in STEPS)
 
 
-def check_report(
-    envelope: bytes,
-    trust_file: bytes,
-    *,
-    root: str | None = None,
-    min_trust_version: int | None = None,
-    artefact: Path | None = None,
-    token: bytes | None = None,
-    pdf: bytes | None = None,
-    items: bytes | None = None,
-    head: bytes | None = None,
-    consistency: bytes | None = None,
-    receipt: bytes | None = None,
-    now: datetime | None = None,
-) -> CheckOutcome:
+def check_report(envelope: bytes, trust_file: bytes, *, token: bytes | None = None, **beside: Unpack[Beside]) -> CheckOutcome:
     """Return the outcome for an envelope alone (`Handed` says what each part is); a refusal is in the outcome, never raised."""
-    return _outcome(
-        Handed(
-            envelope=envelope, trust=trust_file, root=root, min_trust=min_trust_version, artefact=artefact, token=token, pdf=pdf,
-            items=items, head=head, consistency=consistency, receipt=receipt, now=now,
-        ),
-        "report",
-    )  # fmt: skip
+    return _outcome(Handed(envelope=envelope, trust=trust_file, token=token, **beside), "report")
 
 
-def check_bundle(
-    bundle: Mapping[str, bytes],
-    trust_file: bytes,
-    *,
-    root: str | None = None,
-    min_trust_version: int | None = None,
-    artefact: Path | None = None,
-    pdf: bytes | None = None,
-    items: bytes | None = None,
-    head: bytes | None = None,
-    consistency: bytes | None = None,
-    receipt: bytes | None = None,
-    now: datetime | None = None,
-) -> CheckOutcome:
+def check_bundle(bundle: Mapping[str, bytes], trust_file: bytes, **beside: Unpack[Beside]) -> CheckOutcome:
     """Return the outcome for a whole bundle, name → content; a refusal is in the outcome, never raised."""
-    return _outcome(
-        Handed(
-            envelope=bundle.get(ENVELOPE_NAME, b""), trust=trust_file, bundle=bundle, root=root, min_trust=min_trust_version,
-            artefact=artefact, pdf=pdf, items=items, head=head, consistency=consistency, receipt=receipt, now=now,
-        ),
-        "bundle",
-    )  # fmt: skip
+    return _outcome(Handed(envelope=bundle.get(ENVELOPE_NAME, b""), trust=trust_file, bundle=bundle, **beside), "bundle")
 
 
-def check_archive(
-    raw: bytes,
-    trust_file: bytes,
-    *,
-    root: str | None = None,
-    min_trust_version: int | None = None,
-    artefact: Path | None = None,
-    pdf: bytes | None = None,
-    items: bytes | None = None,
-    head: bytes | None = None,
-    consistency: bytes | None = None,
-    receipt: bytes | None = None,
-    now: datetime | None = None,
-) -> CheckOutcome:
+def check_archive(raw: bytes, trust_file: bytes, **beside: Unpack[Beside]) -> CheckOutcome:
     """Return the outcome for bundle.zip; an archive that is none is refused at the first step."""
     try:
         bundle = read_bundle(raw)
     except ValueError as refused:
         return unreadable(str(refused))
-    return check_bundle(
-        bundle, trust_file, root=root, min_trust_version=min_trust_version, artefact=artefact, pdf=pdf, items=items, head=head,
-        consistency=consistency, receipt=receipt, now=now,
-    )  # fmt: skip
+    return check_bundle(bundle, trust_file, **beside)
 
 
-def check_receipt(
-    raw: bytes,
-    trust_file: bytes,
-    *,
-    root: str | None = None,
-    min_trust_version: int | None = None,
-    head: bytes | None = None,
-    consistency: bytes | None = None,
-    now: datetime | None = None,
-) -> CheckOutcome:
+def check_receipt(raw: bytes, trust_file: bytes, **beside: Unpack[BesideReceipt]) -> CheckOutcome:
     """Return the outcome for an intake receipt by itself, or beside a tree head from elsewhere: the ledger still has the ticket."""
-    return _outcome(
-        Handed(
-            envelope=b"", trust=trust_file, receipt=raw, root=root, min_trust=min_trust_version, head=head, consistency=consistency, now=now
-        ),
-        "receipt",
-    )
+    return _outcome(Handed(envelope=b"", trust=trust_file, receipt=raw, **beside), "receipt")
 
 
 def unreadable(found: str) -> CheckOutcome:

@@ -6,11 +6,10 @@ ValueErrors.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import TYPE_CHECKING
 
+from rtbf.evidence.strict_base64 import read_base64
 from rtbf.report.declarations import attested
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ def require_trail(predicate: Predicate) -> None:
 def _is_hash(text: str) -> bool:
     """Return whether `text` is 32 bytes in canonical base64."""
     try:
-        content = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        return len(read_base64(text)) == _HASH_BYTES
+    except ValueError:
         return False
-    return len(content) == _HASH_BYTES and base64.standard_b64encode(content).decode() == text

@@ -24,7 +24,7 @@ EXPECTED = "the trust file that the operator handed over"
 def check(handed: Handed, found: Found) -> Seen:
     """Read the trust file; raises Undecided when it cannot be used, Misfit when the bundle's own contradicts it."""
     try:
-        trust = read_trust(handed.trust, root=handed.root, min_version=handed.min_trust)
+        trust = read_trust(handed.trust, root=handed.root, min_version=handed.min_trust_version)
     except ValueError as refused:
         raise Undecided(f"no usable trust file ({refused})", EXPECTED) from None
     found.read_trust_file = trust
