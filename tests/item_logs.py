@@ -15,7 +15,7 @@ from rtbf.plan.card import code_digest, load, probe_cards
 from rtbf.plan.record import PlannedProbe
 from rtbf.report.predicate import StatementBody
 from rtbf.report.statement import build_statement
-from rtbf.statistics import drawn_by
+from rtbf.statistics.drawn import drawn_by
 from rtbf.verify.item_log import ArmScores, ItemLog, read_item_log, repeat_delta, write_item_log
 from rtbf.verify.measure import measure_from_log
 from tests import builders

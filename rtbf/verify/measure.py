@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rtbf.evidence.canonical import decimal_text, digest_of
-from rtbf.statistics import mean_interval, record_means, sign_flip_attainable, sign_flip_p
+from rtbf.statistics.intervals import mean_interval, record_means
+from rtbf.statistics.signs import sign_flip_attainable, sign_flip_p
 from rtbf.verify.item_log import repeat_delta
 from rtbf.verify.record import Interval, ProbeResult
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from rtbf.lm.item_scores import ItemScores
     from rtbf.plan.record import PlannedProbe
-    from rtbf.statistics import MeanInterval
+    from rtbf.statistics.intervals import MeanInterval
     from rtbf.verify.item_log import ArmScores, ItemLog
     from rtbf.verify.probe import Probe, ProbeFacts
 

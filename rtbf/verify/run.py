@@ -21,7 +21,7 @@ from rtbf.lm.load import environment
 from rtbf.lm.scoring import score_items, tokens_of
 from rtbf.plan.card import code_digest, load, probe_cards
 from rtbf.progress import Progress, silent
-from rtbf.statistics import drawn_by
+from rtbf.statistics.drawn import drawn_by
 from rtbf.verify.claim import ALWAYS_STATED
 from rtbf.verify.item_log import PLACES, ArmScores, ItemLog, read_item_log, repeat_delta, write_item_log
 from rtbf.verify.measure import measure_from_log

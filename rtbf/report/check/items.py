@@ -233,7 +233,7 @@ def _measure() -> Callable[..., ProbeResult]:
 
 
 def _versions() -> tuple[tuple[str, str], ...]:
-    from rtbf.statistics import drawn_by  # noqa: PLC0415 - as above; it was loaded when the numbers were computed
+    from rtbf.statistics.drawn import drawn_by  # noqa: PLC0415 - as above; it was loaded when the numbers were computed
 
     return drawn_by()
 

@@ -1,16 +1,14 @@
-"""Intervals and exact tests. No other module computes a p-value.
+"""Intervals of a mean over records.
 
 The unit is the record: several items of one record are averaged first, so they never count as independent.
-Sources: specs/verification/09_statistics.md; Efron 1987 (BCa); Hesterberg 2015, arXiv 1411.5279 (small samples);
-Fisher's randomisation test (sign flips).
+Sources: specs/verification/09_statistics.md §9.2; Efron 1987 (BCa); Hesterberg 2015, arXiv 1411.5279 (small samples).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 BOOTSTRAP_DRAWS = 9_999
-SIGN_FLIPS = 99_999
 MIN_FOR_BOOTSTRAP = 10
 """Below this many records a bootstrap interval is too narrow; Student's t is used instead (sheet 9.2)."""
 
@@ -67,37 +64,3 @@ def mean_interval(values: Sequence[float], *, level: float, seed: int) -> MeanIn
     if not (math.isfinite(drawn.low) and math.isfinite(drawn.high)):
         return None
     return MeanInterval(mean=mean, low=float(drawn.low), high=float(drawn.high), level=level, n=n)
-
-
-def sign_flip_p(values: Sequence[float], *, side: Literal["greater", "less"], seed: int) -> float | None:
-    """Return the one-sided p-value of "the mean is not zero" under random signs; None for no values.
-
-    Exact while 2^n ≤ 99 999, else Monte Carlo with the observed arrangement counted (never 0).
-    """
-    if not values or not all(math.isfinite(value) for value in values):
-        return None
-    if len(values) == 1:
-        # Two arrangements, v and −v; SciPy refuses a single observation.
-        is_extreme = values[0] > 0 if side == "greater" else values[0] < 0
-        return 0.5 if is_extreme else 1.0
-    result = stats.permutation_test(
-        (np.asarray(values, dtype=np.float64),),
-        lambda sample, axis: np.mean(sample, axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=SIGN_FLIPS,
-        batch=10_000,
-        alternative=side,
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)
-
-
-def sign_flip_attainable(n: int) -> float:
-    """Return the smallest p that `sign_flip_p` can give with n records: 2^−n, or 1/(draws + 1) when drawn."""
-    return max(2.0**-n, 1 / (SIGN_FLIPS + 1))
-
-
-def drawn_by() -> tuple[tuple[str, str], ...]:
-    """Return the libraries, with versions, that draw the bootstrap's samples and the signs: other ones may draw others."""
-    return tuple((name, version(name)) for name in ("numpy", "scipy"))

@@ -8,8 +8,9 @@ import random
 
 import pytest
 
-from rtbf import statistics
-from rtbf.statistics import mean_interval, record_means, sign_flip_attainable, sign_flip_p
+from rtbf.statistics import intervals
+from rtbf.statistics.intervals import mean_interval, record_means
+from rtbf.statistics.signs import sign_flip_attainable, sign_flip_p
 
 
 def _enumerated(values: list[float], side: str) -> float:
@@ -141,7 +142,7 @@ def test_from_ten_records_on_the_interval_is_bootstrapped_and_seeded() -> None:
 @pytest.mark.parametrize("n", [5, 10, 20])
 def test_a_ninety_per_cent_interval_holds_the_truth_about_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
     """A plain BCa bootstrap holds it 87 % of the time at n = 20 and 85 % at n = 10: too seldom for evidence."""
-    monkeypatch.setattr(statistics, "BOOTSTRAP_DRAWS", 999)  # the law is about coverage, not about the last digit
+    monkeypatch.setattr(intervals, "BOOTSTRAP_DRAWS", 999)  # the law is about coverage, not about the last digit
     rng = random.Random(f"coverage:{n}")
 
     held = 0
