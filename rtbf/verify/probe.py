@@ -11,10 +11,31 @@ and `verify.verdict`. A value says nothing by itself; only its difference from t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from rtbf.lm.item_scores import ItemScores
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """The number of one item in one state, before a record's numbers are united."""
+
+    label: str
+    state: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """A figure over whole sets: of the original, the unlearned artefact and the controls' mean; `estimate` as the note says."""
+
+    before: float | None
+    after: float | None
+    control: float | None
+    estimate: float | None
+    note: str
 
 
 class Probe(Protocol):
