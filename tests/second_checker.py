@@ -25,7 +25,7 @@ ED25519, SHA256 = bytes.fromhex("302a300506032b6570032100"), bytes.fromhex("300d
 VERIFY_TEXTS = {"015663d20eef2c9627a1d2fbd9c04d7d2512b43c67eed6e3e314ee3bff571b7b"}
 TRUST = "schema version issued expires root keys logs witnesses_needed pdf_roots tsa_roots"
 KEY, EVENT = "id alg role spki not_before not_after revoked_at name", "actor data idx log nonce ticket time tseq type v"
-TYPES = ("https://in-toto.io/Statement/v1", "https://rtbf.example/attestations/unlearning-audit/v3")
+TYPES = [("https://in-toto.io/Statement/v1", f"https://rtbf.example/attestations/unlearning-audit/v{n}") for n in (3, 4)]
 PARTS = ("report ticket clock footprint decisions holds lineage plan approvals quorum unlearned measured probes verdict limitations key "
          "trail not_tested residuals recipients notices lapses_when supersedes time_stamp declarations records software")
 PLANNED, RARE = "probe_id name family unit direction margin margin_origin code_digest".split(), Fraction("0.01")
@@ -124,7 +124,7 @@ def read_statement(files: dict[str, bytes], trust: Json) -> Json:
     signer = {key["id"]: key for key in trust["keys"]}.get(by, {"role": None})
     need(signer["role"] == "report-signer" and is_signed(signer["spki"], signature, signed), "signature: by no report signer, or wrong")
     body: Json = strict(payload)
-    need((body.pop("_type"), body.pop("predicateType")) == TYPES, "signature: of a statement of another type")
+    need((body.pop("_type"), body.pop("predicateType")) in TYPES, "signature: of a statement of another type")
     need(has(body, "subject predicate") and has(body["predicate"], PARTS), "content: other parts than a statement has")
     issued, token = at(body["predicate"]["report"]["issued_at"]), files.get("report.dsse.json.tsr")
     need(in_force(signer, issued) and (signer["revoked_at"] is None or (token and trust["tsa_roots"])), "time: not by a key in force")

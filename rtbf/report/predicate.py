@@ -1,8 +1,8 @@
 """The shape of the signed statement: one definition that the builder fills and the offline checker reads back.
 
-An in-toto Statement v1 with the third version of our predicate, which follows PROTOCOL §4 as far as the records go; `predicate_v1`
-and `predicate_v2` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no personal data. Every
-number is an integer or decimal text, never a float.
+An in-toto Statement v1 with the fourth version of our predicate, which follows PROTOCOL §4 as far as the records go;
+`predicate_v1` to `predicate_v3` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no
+personal data. Every number is an integer or decimal text, never a float.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rtbf.unlearn.record import CurvePoint
 from rtbf.verify.record import Arm, ProbeResult, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v3"
+PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v4"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

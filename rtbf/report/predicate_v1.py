@@ -1,7 +1,7 @@
 """The shape of the first version's statement, kept so that reports issued with it can be checked for good.
 
-Frozen: nothing here changes with the records of today. Parts that have not changed since are shared with the present
-version; where one of those must change, its old form is copied to this file first (tests/golden/report-v1 notices).
+Frozen: nothing here changes with the records of today. Parts that have not changed since are shared with later
+versions; where one of those must change, its old form is copied to this file first (tests/golden/report-v1 notices).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtbf.footprint.record import LocatorUse, ModelReached, NotSearched, SearchedCorpus
-from rtbf.plan.record import Adapter, ControlPlan, Cost, PlannedProbe, StopRule
-from rtbf.report.predicate import MeasuredPart, RecordDigests, ReportPart, SetPart, Subject
+from rtbf.report.predicate import RecordDigests, ReportPart, SetPart, Subject
 from rtbf.report.predicate_v2 import TrailPartV2
+from rtbf.report.predicate_v3 import AdapterV3, ControlPlanV3, CostV3, MeasuredPartV3, PlannedProbeV3, StopRuleV3
 from rtbf.unlearn.record import CurvePoint
-from rtbf.verify.record import ProbeResult, Verdict
+from rtbf.verify.frozen.record_v1 import ProbeResult, Verdict
 
 PREDICATE_TYPE_V1 = "https://rtbf.example/attestations/unlearning-audit/v1"
 
@@ -64,19 +64,19 @@ class PlanPartV1:
     method: str
     method_digest: str
     parameters: dict[str, str]
-    adapter: Adapter | None
-    stop: StopRule
+    adapter: AdapterV3 | None
+    stop: StopRuleV3
     seed: int
     forget: SetPart
     retain: SetPart
     utility_holdout: SetPart
     profile: str
-    probes: tuple[PlannedProbe, ...]
-    controls: ControlPlan
+    probes: tuple[PlannedProbeV3, ...]
+    controls: ControlPlanV3
     class_requested: str
     class_cap: str
     cap_reason: str
-    cost: Cost
+    cost: CostV3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +121,7 @@ class PredicateV1:
     plan: PlanPartV1
     approvals: tuple[ApprovalPartV1, ...]
     unlearned: UnlearnedPartV1
-    measured: MeasuredPart
+    measured: MeasuredPartV3
     probes: tuple[ProbeResult, ...]
     verdict: Verdict
     limitations: tuple[str, ...]

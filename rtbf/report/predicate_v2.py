@@ -1,7 +1,7 @@
 """The shape of the second version's statement, kept so that reports issued with it can be checked for good.
 
 Frozen: nothing here changes with the records of today. It knows a chain of the ticket's events and no tree. Parts that have
-not changed since are shared with the present version; where one of those must change, its old form is copied to this file
+not changed since are shared with later versions; where one of those must change, its old form is copied to this file
 first (tests/golden/report-v2 notices).
 """
 
@@ -21,8 +21,9 @@ from rtbf.report.lawful import (
     RecipientsPart,
     Residual,
 )
-from rtbf.report.predicate import FootprintPart, MeasuredPart, PlanPart, RecordDigests, ReportPart, Subject, TicketPart, UnlearnedPart
-from rtbf.verify.record import ProbeResult, Verdict
+from rtbf.report.predicate import FootprintPart, RecordDigests, ReportPart, Subject, TicketPart, UnlearnedPart
+from rtbf.report.predicate_v3 import MeasuredPartV3, PlanPartV3
+from rtbf.verify.frozen.record_v1 import ProbeResult, Verdict
 
 PREDICATE_TYPE_V2 = "https://rtbf.example/attestations/unlearning-audit/v2"
 
@@ -49,11 +50,11 @@ class PredicateV2:
     holds: tuple[HoldPart, ...]
     lineage: tuple[str, ...]
     """Weights from the model that was asked about to the one that came out, by digest."""
-    plan: PlanPart
+    plan: PlanPartV3
     approvals: tuple[ApprovalPart, ...]
     quorum: QuorumPart
     unlearned: UnlearnedPart
-    measured: MeasuredPart
+    measured: MeasuredPartV3
     probes: tuple[ProbeResult, ...]
     verdict: Verdict
     """With the generated claim."""

@@ -52,6 +52,10 @@ MAY_READ_BEYOND_RECORDS = {
             "verbatim_completion",
         )
     },
+    **{
+        ("report", f"rtbf.verify.frozen.{name}"): "what reports of earlier releases were judged and computed by, kept for ever; no torch"
+        for name in ("claim_v1", "item_log_v2", "measure_v1", "probes_v1", "record_v1", "statistics_v1", "verdict_v1")
+    },
     ("report", "rtbf.plan.approval"): "the offline checker counts approvals by the pipeline's own rule; standard library only",
     ("report", "rtbf.ticket.codes"): "the printed view tells what a code means in the words of the table of codes",
     ("unlearn", "rtbf.plan.stop"): "the plan's own rule, read for fewer items when something was withheld; no number is chosen there",

@@ -22,10 +22,9 @@ from rtbf.report.predicate_v1 import StatementBodyV1
 if TYPE_CHECKING:
     from rtbf.evidence.trust_file import Trust
     from rtbf.report.check.handed import Found, Handed
+    from rtbf.report.check.versions import Lawful
     from rtbf.report.lawful import ApprovalPart, SignaturePart
-    from rtbf.report.predicate import Predicate
     from rtbf.report.predicate_v1 import PredicateV1
-    from rtbf.report.predicate_v2 import PredicateV2
 
 EXPECTED = "approvals of this very plan by enough other people, before it was carried out"
 
@@ -46,7 +45,7 @@ def check(_handed: Handed, found: Found) -> Seen:
         raise Misfit(str(refused), EXPECTED) from None
 
 
-def _check(predicate: Predicate | PredicateV2, trust: Trust) -> Seen:
+def _check(predicate: Lawful, trust: Trust) -> Seen:
     """Return how far the approvals are proven; decided when a full quorum signed with keys that the trust file gives to approvers.
 
     1. each signature fits this ticket, this plan's digest, its actor and its times, and each key belongs to one actor
@@ -88,7 +87,7 @@ def _check_v1(predicate: PredicateV1) -> Seen:
     return Seen(is_decided=False, detail=f"{len(given)} approval(s), self-declared: this version of reports carries no signatures")
 
 
-def _require_signature(predicate: Predicate | PredicateV2, given: ApprovalPart, signature: SignaturePart) -> None:
+def _require_signature(predicate: Lawful, given: ApprovalPart, signature: SignaturePart) -> None:
     claim = ApprovalClaim(
         ticket_id=predicate.ticket.ticket_id,
         plan_digest=predicate.records.plan,
@@ -121,7 +120,7 @@ def _standing(given: ApprovalPart, signature: SignaturePart, issued_at: str, tru
     return PROVEN
 
 
-def _require_rules(predicate: Predicate | PredicateV2) -> tuple[ApprovalPart, ...]:
+def _require_rules(predicate: Lawful) -> tuple[ApprovalPart, ...]:
     """Return the approvals that were live when unlearning began; raises ValueError when the rules of approval were not kept."""
     plan, quorum = predicate.plan, predicate.quorum
     given = tuple(as_given(approval, predicate.records.plan) for approval in predicate.approvals)
@@ -148,7 +147,7 @@ def _require_rules(predicate: Predicate | PredicateV2) -> tuple[ApprovalPart, ..
     )
 
 
-def _require_four_eyes(actor_id: str, predicate: Predicate | PredicateV2) -> None:
+def _require_four_eyes(actor_id: str, predicate: Lawful) -> None:
     try:
         require_approver(
             actor_id,

@@ -1,4 +1,4 @@
-"""What a signed statement must say of itself: verdict recomputed, plan kept, limits stated. For both versions of it.
+"""What a signed statement must say of itself: verdict recomputed, plan kept, limits stated. For every version of it.
 
 Approvals are a step of their own (`approvals`), the rest of the lawful parts are in `lawful_check`. Standard library and
 rtbf's pure modules only; the offline checker's fourth step. A signer who lies about the verdict while the numbers say
@@ -12,23 +12,21 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import digest_of
-from rtbf.report.words import PROBES
-from rtbf.verify.claim import ALWAYS_STATED
-from rtbf.verify.verdict import judge
+from rtbf.report.check.judging import always_stated, judged_again, probes_of
 
 if TYPE_CHECKING:
-    from rtbf.report.predicate import Predicate, StatementBody, Subject
-    from rtbf.report.predicate_v1 import PredicateV1, StatementBodyV1
-    from rtbf.report.predicate_v2 import PredicateV2, StatementBodyV2
-    from rtbf.verify.record import Interval, ProbeResult
+    from rtbf.report.check.versions import AnyPredicate, Body
+    from rtbf.report.predicate import Subject
+    from rtbf.verify.frozen.record_v1 import ProbeResult as ProbeResultV1
+    from rtbf.verify.record import ProbeResult
 
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
 _PROBABILITY = re.compile(r"(0|1|0\.[0-9]{1,30}|1\.0{1,30}|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,3})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def require_consistent(body: StatementBody | StatementBodyV1 | StatementBodyV2) -> None:
-    """Return when the statement, of either version, agrees with itself; raises ValueError with the first point where it does not."""
+def require_consistent(body: Body) -> None:
+    """Return when the statement, of whatever version, agrees with itself; raises ValueError with the first point where it does not."""
     predicate = body.predicate
     _require_subjects(body.subject, predicate)
     for probe in predicate.probes:
@@ -38,7 +36,7 @@ def require_consistent(body: StatementBody | StatementBodyV1 | StatementBodyV2) 
     _require_verdict(predicate)
 
 
-def _require_subjects(subjects: tuple[Subject, ...], predicate: Predicate | PredicateV1 | PredicateV2) -> None:
+def _require_subjects(subjects: tuple[Subject, ...], predicate: AnyPredicate) -> None:
     names = [subject.name for subject in subjects]
     if not names or len(set(names)) != len(names) or not all(_is_plain_name(name) for name in names):
         raise ValueError("the list of artefact files is empty, repeats a name or leaves its folder")
@@ -64,8 +62,8 @@ def _is_plain_name(name: str) -> bool:
     return "\\" not in name and "\0" not in name and all(part not in {"", ".", ".."} for part in parts)
 
 
-def _require_numbers(probe: ProbeResult) -> None:
-    intervals: list[Interval] = [interval for interval in (probe.interval, probe.assay) if interval is not None]
+def _require_numbers(probe: ProbeResult | ProbeResultV1) -> None:
+    intervals = [interval for interval in (probe.interval, probe.assay) if interval is not None]
     texts = [probe.before, probe.after, probe.control, probe.estimate, probe.margin]
     texts += [text for interval in intervals for text in (interval.low, interval.high, interval.level)]
     if not all(text is None or _DECIMAL.fullmatch(text) for text in texts):
@@ -77,7 +75,7 @@ def _require_numbers(probe: ProbeResult) -> None:
         raise ValueError(f"probe {probe.probe_id[:20]!r} counts less than nothing")
 
 
-def _require_plan_kept(predicate: Predicate | PredicateV1 | PredicateV2) -> None:
+def _require_plan_kept(predicate: AnyPredicate) -> None:
     """Thresholds were fixed before measuring: what was planned was measured, with the margin that was planned."""
     planned = sorted(
         (p.probe_id, p.name, p.family, p.unit, p.direction, p.margin, p.margin_origin, p.code_digest) for p in predicate.plan.probes
@@ -89,22 +87,22 @@ def _require_plan_kept(predicate: Predicate | PredicateV1 | PredicateV2) -> None
         raise ValueError("the measured probes or their margins are not the planned ones")
 
 
-def _require_limits(predicate: Predicate | PredicateV1 | PredicateV2) -> None:
-    if not set(ALWAYS_STATED) <= set(predicate.limitations) or not predicate.declarations:
+def _require_limits(predicate: AnyPredicate) -> None:
+    if not always_stated(predicate) <= set(predicate.limitations) or not predicate.declarations:
         raise ValueError("limits that every report states are missing")
     measured = {probe.probe_id for probe in predicate.probes}
-    if set(predicate.not_tested) != set(PROBES) - measured:
+    if set(predicate.not_tested) != probes_of(predicate) - measured:
         raise ValueError("the list of untested probes is not what the protocol leaves")
     if not predicate.residuals:
         raise ValueError("no residuals are stated, though the weights before unlearning always are one")
 
 
-def _require_verdict(predicate: Predicate | PredicateV1 | PredicateV2) -> None:
+def _require_verdict(predicate: AnyPredicate) -> None:
     stated = predicate.verdict
     if stated.class_requested != predicate.plan.class_requested:
         raise ValueError("the verdict is on another class than the plan asked for")
     try:
-        recomputed = judge(predicate.probes, class_requested=stated.class_requested, artefact_kind=predicate.measured.artefact_kind)
+        recomputed = judged_again(predicate)
     except RecordBroken as refused:
         raise ValueError(refused.found) from None
     if recomputed.status != stated.status or recomputed.class_awarded != stated.class_awarded:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import ExtraMissing
 from rtbf.report.check.handed import Misfit, Seen
+from rtbf.report.predicate import Predicate
 
 if TYPE_CHECKING:
     from rtbf.report.check.handed import Found, Handed
@@ -24,10 +25,13 @@ def check(handed: Handed, found: Found) -> Seen:
     if len(handed.items) > MAX_ITEMS_BYTES:
         raise Misfit(f"a log of more than {MAX_ITEMS_BYTES} bytes", EXPECTED)
     # The probes and their statistics need an extra, and take long to load: woken only for a log.
-    from rtbf.report.check.items import recheck_items  # noqa: PLC0415 - as said
+    from rtbf.report.check import items, items_v1  # noqa: PLC0415 - as said
 
+    predicate = found.body.predicate
     try:
-        return Seen(is_decided=True, detail=recheck_items(found.body.predicate, handed.items))
+        if isinstance(predicate, Predicate):
+            return Seen(is_decided=True, detail=items.recheck_items(predicate, handed.items))
+        return Seen(is_decided=True, detail=items_v1.recheck_items(predicate, handed.items))
     except ExtraMissing as missing:
         return Seen(is_decided=False, detail=f"{missing.found}; {missing.remedy}")
     except ValueError as refused:

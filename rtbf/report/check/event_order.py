@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rtbf.report.check.event_lines import Event
-    from rtbf.report.predicate import Predicate
+    from rtbf.report.check.versions import InTree
 
 _BEFORE_WORK = ("received", "identifying", "locating", "planning", "awaiting_approval")
 LAWFUL: dict[str, frozenset[tuple[str, str]]] = {
@@ -57,7 +57,7 @@ def require_walk(events: Sequence[Event]) -> None:
             state = str(target)
 
 
-def require_told(events: Sequence[Event], predicate: Predicate) -> None:
+def require_told(events: Sequence[Event], predicate: InTree) -> None:
     """Return when the events up to the report tell what it tells of ticket, plan, approvals, work; raises ValueError otherwise.
 
     `events` are those that the report counts in its trail.
@@ -99,7 +99,7 @@ def _next(events: Sequence[Event], kind: str, after: int) -> int | None:
     return None
 
 
-def _require_approvals(events: Sequence[Event], predicate: Predicate, frozen: int, started: int) -> None:
+def _require_approvals(events: Sequence[Event], predicate: InTree, frozen: int, started: int) -> None:
     """Every decision on this plan is an event by its actor at its time, and every such event is in the report."""
     told: dict[tuple[str, str, str, str | None], int] = {}
     for number, event in enumerate(events):
@@ -119,7 +119,7 @@ def _require_approvals(events: Sequence[Event], predicate: Predicate, frozen: in
             raise ValueError("a decision on the plan out of order: before it was frozen, or on the wrong side of the start")
 
 
-def _require_verdict(events: Sequence[Event], predicate: Predicate) -> None:
+def _require_verdict(events: Sequence[Event], predicate: InTree) -> None:
     """An event that tells this verification's verdict tells the one that the report states."""
     for event in events:
         if event.type == "report.issued" and event.data.get("record") == predicate.records.verification:

@@ -17,7 +17,7 @@ from rtbf.report.check.event_lines import Event, read_event, read_lines
 from rtbf.report.check.event_order import RECEIVED, require_told, require_walk
 from rtbf.report.check.handed import Misfit, Seen
 from rtbf.report.check.heads import lineage, open_trusted, text_of
-from rtbf.report.predicate import StatementBody
+from rtbf.report.check.versions import InTreeBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rtbf.evidence.tree_head import TreeHead
     from rtbf.evidence.trust_file import Trust
     from rtbf.report.check.handed import Found, Handed
-    from rtbf.report.predicate import Predicate
+    from rtbf.report.check.versions import InTree
 
 EXPECTED = "the ticket's whole chain of events, as the ledger's tree has it"
 
@@ -33,7 +33,7 @@ EXPECTED = "the ticket's whole chain of events, as the ledger's tree has it"
 def check(handed: Handed, found: Found) -> Seen:
     """Hold events, proofs, trail and receipt together; raises ValueError with the first that does not fit."""
     body = found.body
-    if handed.bundle is None or not isinstance(body, StatementBody):
+    if handed.bundle is None or not isinstance(body, InTreeBody):
         if handed.receipt is None:
             return Seen(is_decided=False, detail="not at hand: the bundle has the ticket's events")
         received, _ = open_receipt(handed.receipt, found.trust)
@@ -115,7 +115,7 @@ def _verify(event: Event, text: str, note: str, head: TreeHead) -> None:
         raise Misfit(f"an event (tseq {event.seq}) that is not in the tree ({refused})", "a proof that leads to the signed root") from None
 
 
-def _require_trail(events: Sequence[Event], predicate: Predicate) -> None:
+def _require_trail(events: Sequence[Event], predicate: InTree) -> None:
     """The report counts exactly the events that its own tree had, and names the last of them."""
     trail = predicate.trail
     counted, later = events[: trail.events], events[trail.events :]

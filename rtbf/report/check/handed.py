@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from rtbf.evidence.tree_head import TreeHead
     from rtbf.evidence.trust_file import Trust, TrustedKey
     from rtbf.report.check.event_lines import Event
-    from rtbf.report.predicate import StatementBody
-    from rtbf.report.predicate_v1 import StatementBodyV1
-    from rtbf.report.predicate_v2 import StatementBodyV2
+    from rtbf.report.check.versions import Body
 
 T = TypeVar("T")
 
@@ -112,7 +110,7 @@ class Found:
     signer: TrustedKey | None = None
     statement: dict[str, Any] = field(default_factory=dict)
     proven_at: datetime | None = None
-    read_body: StatementBody | StatementBodyV1 | StatementBodyV2 | None = None
+    read_body: Body | None = None
     is_story_shown: bool = False
     head: TreeHead | None = None
     events: tuple[Event, ...] = ()
@@ -135,7 +133,7 @@ class Found:
         return _there(self.signer)
 
     @property
-    def body(self) -> StatementBody | StatementBodyV1 | StatementBodyV2:
+    def body(self) -> Body:
         """Return the statement that step 5 found to agree with itself."""
         assert self.read_body is not None  # as `_there`, which would lose the union
         return self.read_body

@@ -18,7 +18,7 @@ from rtbf.evidence.tree_head import MAX_NOTE_BYTES, TreeHead, open_head
 from rtbf.evidence.trust_file import note_keys
 from rtbf.report.bundle import HEAD_NAME, consistencies_named, consistency_name
 from rtbf.report.check.handed import Misfit, Seen, Undecided
-from rtbf.report.predicate import StatementBody
+from rtbf.report.check.versions import InTreeBody
 
 if TYPE_CHECKING:
     from rtbf.evidence.trust_file import Trust
@@ -30,7 +30,7 @@ EXPECTED = "heads of one ledger that only grew"
 def check(handed: Handed, found: Found) -> Seen:
     """Open the bundle's head and hold it against the report's and the auditor's; raises Misfit, or Undecided without a proof."""
     body = found.body
-    if not isinstance(body, StatementBody):
+    if not isinstance(body, InTreeBody):
         return _of_earlier_version(handed)
     named = TreeHead(origin=body.predicate.trail.log, size=body.predicate.trail.tree_size, root=read_base64(body.predicate.trail.root))
     if handed.bundle is None:

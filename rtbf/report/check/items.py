@@ -1,4 +1,4 @@
-"""Compute every probe again from a disclosed per-item log: does the log that was signed give the numbers that were signed?
+"""Compute the probes of a report of the present version again: does the log that was signed give the numbers that were signed?
 
  1. The log is the one whose digest the statement names.
  2. It has the statement's arms, and the adapter's other state where the artefact has one.
@@ -15,13 +15,13 @@ models and the corpus can score them again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rtbf.errors import ExtraMissing
 from rtbf.evidence.canonical import decimal_text, digest_bytes
-from rtbf.verify.item_log import FIRST_FORM, PLACES, read_item_log, repeat_delta
+from rtbf.report.check.drawing import finite, require_as_drawn
+from rtbf.verify.item_log import PLACES, read_item_log, repeat_delta
 from rtbf.verify.probes import (
     adapter_off,
     answer_probability,
@@ -37,20 +37,12 @@ if TYPE_CHECKING:
 
     from rtbf.plan.record import PlannedProbe
     from rtbf.report.predicate import Predicate
-    from rtbf.report.predicate_v1 import PredicateV1
-    from rtbf.report.predicate_v2 import PredicateV2
     from rtbf.verify.item_log import ItemLog
     from rtbf.verify.probe import Probe
-    from rtbf.verify.record import Interval, ProbeResult
+    from rtbf.verify.record import ProbeResult
 
 _MODULES = (adapter_off, answer_probability, exact_memorisation, extraction_strength, retain_loss, verbatim_completion)
 
-_SHARE_OF_WIDTH = Decimal("0.1")
-"""Another 9 999 bootstrap draws move an end of a 90 % interval by about 0.7 % of its width (one standard error)."""
-_STANDARD_ERRORS = Decimal(9)
-"""Two drawings of one p-value differ by more than this many of either's standard errors about never."""
-_SIGN_DRAWS = Decimal(100_000)
-_LAST_FIGURE = Decimal("0.000001")
 _MOST_ITEMS = 20_000
 """Of one side: scipy holds 9 999 draws of every record at once, which is 1.6 GB for so many."""
 
@@ -68,7 +60,7 @@ class _Facts:
     items: str
 
 
-def recheck_items(predicate: Predicate | PredicateV2 | PredicateV1, item_log: bytes) -> str:
+def recheck_items(predicate: Predicate, item_log: bytes) -> str:
     """Return one line on what was recomputed when the log gives every number of the statement's probes.
 
     `predicate` is a verified statement's. Raises ValueError when it does not, or is not the statement's log; ExtraMissing
@@ -77,12 +69,6 @@ def recheck_items(predicate: Predicate | PredicateV2 | PredicateV1, item_log: by
     # 1. The log.
     if digest_bytes(item_log) != predicate.measured.item_log_digest:
         raise ValueError("an item log whose digest the statement does not name")
-    if item_log.startswith(FIRST_FORM):
-        raise ExtraMissing(
-            found="an item log of the first form, which lacks what some probes are computed from",
-            expected="a log that was written since reports of the third version",
-            remedy="verify the artefact again; this report's own figures stand as they were signed",
-        )
     log = read_item_log(item_log)
     if max(len(log.forget.original), len(log.holdout.original)) > _MOST_ITEMS:
         raise ExtraMissing(
@@ -110,7 +96,7 @@ def recheck_items(predicate: Predicate | PredicateV2 | PredicateV1, item_log: by
     return f"{len(stated) - broken} probe(s) computed again from {items} items in {len(log.arms)} arms: every number agrees{beside}"
 
 
-def _require_arms(predicate: Predicate | PredicateV2 | PredicateV1, log: ItemLog) -> None:
+def _require_arms(predicate: Predicate, log: ItemLog) -> None:
     arms = predicate.measured.arms
     if [arm.role for arm in arms] != ["original", "unlearned", *["control"] * (len(arms) - 2)]:
         raise ValueError("arms other than an original, an unlearned model, and controls")
@@ -120,14 +106,12 @@ def _require_arms(predicate: Predicate | PredicateV2 | PredicateV1, log: ItemLog
         raise ValueError("an item log with another number of adapter states than the artefact has")
 
 
-def _recheck(
-    planned: PlannedProbe, stated: ProbeResult, log: ItemLog, predicate: Predicate | PredicateV2 | PredicateV1
-) -> ExtraMissing | None:
+def _recheck(planned: PlannedProbe, stated: ProbeResult, log: ItemLog, predicate: Predicate) -> ExtraMissing | None:
     """Return why a probe cannot be settled here, or None when it agrees; raises ValueError when it does not."""
     module = next((module for module in _MODULES if module.CARD["name"] == planned.name), None)
     if module is None:
         return _other_code(planned, "a probe that is not part of this release")
-    _decimal(planned.margin)
+    finite(planned.margin)
     probe = cast("Probe", _Stopped if stated.problem == "PROBE_ERROR" else module)
     found = _measure()(planned, _facts(module), probe, log, seed=predicate.plan.seed, artefact_kind=predicate.measured.artefact_kind)
     if found == stated:
@@ -137,67 +121,7 @@ def _recheck(
     fixed = replace(found, interval=stated.interval, assay=stated.assay, p_leak=stated.p_leak, p_trace=stated.p_trace)
     if fixed != stated:
         raise ValueError(f"an item log that gives other numbers for {planned.probe_id}: {', '.join(_differing(fixed, stated))}")
-    return _drawn(planned, found, stated, predicate.measured.environment)
-
-
-def _drawn(planned: PlannedProbe, found: ProbeResult, stated: ProbeResult, environment: dict[str, str]) -> ExtraMissing | None:
-    """Compare what depends on drawing.
-
-    One last figure of an interval is free: sums of floats differ in it from machine to machine. One draw more or less
-    behind a p-value moves it by ten such figures, so it is held to be the same.
-    """
-    pairs = [
-        ("interval", *_interval_gap(found.interval, stated.interval)),
-        ("assay", *_interval_gap(found.assay, stated.assay)),
-        ("p_leak", *_p_gap(found.p_leak, stated.p_leak)),
-        ("p_trace", *_p_gap(found.p_trace, stated.p_trace)),
-    ]
-    off = [(name, gap, allowed) for name, gap, allowed in pairs if gap > _LAST_FIGURE]
-    if not off:
-        return None
-    here = dict(_versions())
-    is_same = all(environment.get(name) == number for name, number in here.items())
-    if is_same or any(gap > allowed for _, gap, allowed in off):
-        raise ValueError(f"an item log that gives other numbers for {planned.probe_id}: {', '.join(name for name, *_ in off)}")
-    wanted = " ".join(f"{name}=={environment[name]}" for name in here if name in environment)
-    return ExtraMissing(
-        found=f"{planned.probe_id}: {', '.join(name for name, *_ in off)} drawn otherwise by this numpy and scipy",
-        expected=wanted or "the numpy and scipy of the report, which it does not name",
-        remedy=f"pip install {wanted} and check again" if wanted else "ask the operator which ones they were",
-    )
-
-
-def _interval_gap(found: Interval | None, stated: Interval | None) -> tuple[Decimal, Decimal]:
-    """Return the greater distance of two ends and what another drawing would explain; an absent interval is infinitely far."""
-    if found is None or stated is None:
-        return _absent(found, stated)
-    if found.level != stated.level:
-        return Decimal("inf"), Decimal(0)
-    ends = [(Decimal(found.low), _decimal(stated.low)), (Decimal(found.high), _decimal(stated.high))]
-    width = Decimal(found.high) - Decimal(found.low)
-    return max(abs(here - there) for here, there in ends), _SHARE_OF_WIDTH * width
-
-
-def _p_gap(found: str | None, stated: str | None) -> tuple[Decimal, Decimal]:
-    if found is None or stated is None:
-        return _absent(found, stated)
-    p = Decimal(found)
-    error = (max(p * (1 - p), 1 / _SIGN_DRAWS) / _SIGN_DRAWS).sqrt()
-    return abs(p - _decimal(stated)), _STANDARD_ERRORS * error
-
-
-def _absent(found: object, stated: object) -> tuple[Decimal, Decimal]:
-    return (Decimal(0) if found is stated else Decimal("inf")), Decimal(0)
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except ArithmeticError:
-        value = Decimal("nan")
-    if not value.is_finite():
-        raise ValueError("a stated number that is none")
-    return value
+    return require_as_drawn(found, stated, environment=predicate.measured.environment, here=dict(_versions()))
 
 
 def _differing(found: ProbeResult, stated: ProbeResult) -> Iterator[str]:

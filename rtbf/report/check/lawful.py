@@ -1,4 +1,4 @@
-"""What a statement of the second version must say of the ticket's lawful life, checked against itself: clock, decisions, dates.
+"""What a statement must say since the second version of the ticket's lawful life, checked against itself: clock, decisions, dates.
 
 The standing of the deadline is worked out again from its dates. Whether the dates follow from the regime pack is not: the
 pack is named by its digest, and who has it can count. Standard library only. Faults are ValueErrors.
@@ -15,9 +15,8 @@ from rtbf.report.declarations import actors_declared
 from rtbf.report.lawful import NO_DATE, NOT_RECORDED, standing_of
 
 if TYPE_CHECKING:
+    from rtbf.report.check.versions import Lawful
     from rtbf.report.lawful import ClockPart
-    from rtbf.report.predicate import Predicate
-    from rtbf.report.predicate_v2 import PredicateV2
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
@@ -25,7 +24,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ONE_DAY = timedelta(days=1)
 
 
-def require_lawful(predicate: Predicate | PredicateV2) -> None:
+def require_lawful(predicate: Lawful) -> None:
     """Return when the lawful parts agree with each other; raises ValueError with the first point where they do not."""
     _require_clock(predicate.clock)
     # No zone lies a whole day from UTC, so the day of issue there is at most one beside the day in UTC.
@@ -58,7 +57,7 @@ def _require_clock(clock: ClockPart) -> None:
     _require_digests((clock.regime_digest, clock.calendar_digest))
 
 
-def _require_decisions(predicate: Predicate | PredicateV2) -> None:
+def _require_decisions(predicate: Lawful) -> None:
     decisions = predicate.decisions
     if decisions.digest != predicate.plan.decisions_digest:
         raise ValueError("decisions that are not those of the plan")
@@ -72,7 +71,7 @@ def _require_decisions(predicate: Predicate | PredicateV2) -> None:
         raise ValueError("items kept out by a hold, and no hold")
 
 
-def _require_dates(predicate: Predicate | PredicateV2) -> None:
+def _require_dates(predicate: Lawful) -> None:
     """Return when every date is one, and nothing was sent after the report that names it."""
     for entry in predicate.residuals:
         if not entry.owner:

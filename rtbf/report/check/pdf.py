@@ -15,7 +15,7 @@ from rtbf.errors import ExtraMissing
 from rtbf.report.approvals import exact_instant
 from rtbf.report.bundle import MAX_PDF_BYTES, PDF_NAME
 from rtbf.report.check.handed import Misfit, Seen
-from rtbf.report.predicate import StatementBody
+from rtbf.report.check.versions import InTreeBody
 
 if TYPE_CHECKING:
     from rtbf.report.check.handed import Found, Handed
@@ -32,7 +32,7 @@ def check(handed: Handed, found: Found) -> Seen:
         return Seen(is_decided=False, detail=where)
     if len(pdf) > MAX_PDF_BYTES:
         raise Misfit(f"a PDF larger than {MAX_PDF_BYTES} bytes", "the report's own PDF")
-    if not isinstance(found.body, StatementBody):
+    if not isinstance(found.body, InTreeBody):
         return _carried(pdf, handed.envelope, "PDFs of this version of reports were not signed")
     if not found.trust.pdf_roots:
         return _carried(pdf, handed.envelope, "the trust file names no certificate for it")
@@ -42,7 +42,7 @@ def check(handed: Handed, found: Found) -> Seen:
         return _carried(pdf, handed.envelope, missing.remedy)
 
 
-def _verified(pdf: bytes, handed: Handed, found: Found, body: StatementBody) -> str:
+def _verified(pdf: bytes, handed: Handed, found: Found, body: InTreeBody) -> str:
     # pyHanko takes longer to load than all other steps together: woken only for a PDF.
     from rtbf.report.pdf.verify import verify_pdf  # noqa: PLC0415 - as said
 

@@ -14,14 +14,14 @@ from rtbf.report.approvals import exact_instant
 from rtbf.report.bundle import PDF_NAME, TOKEN_NAME
 from rtbf.report.check.handed import Misfit, Seen
 from rtbf.report.check.moment import LATE, TOLERANCE
-from rtbf.report.predicate import StatementBody
+from rtbf.report.check.versions import InTreeBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rtbf.report.check.event_lines import Event
     from rtbf.report.check.handed import Found, Handed
-    from rtbf.report.predicate import Predicate
+    from rtbf.report.check.versions import InTree
 
 EXPECTED = "the files that the ledger names"
 SEALED = "report.sealed"
@@ -32,7 +32,7 @@ _FIELDS = frozenset({"attempt", "report", "envelope", "pdf", "token", "supersede
 def check(handed: Handed, found: Found) -> Seen:
     """Compare the files with the sealing event; raises Misfit when one is another, missing, or not named."""
     body = found.body
-    if handed.bundle is None or not isinstance(body, StatementBody):
+    if handed.bundle is None or not isinstance(body, InTreeBody):
         return Seen(is_decided=False, detail="not at hand: the bundle has the event that names the files")
     predicate = body.predicate
     sealed = _sealing_event(found.events, predicate)
@@ -53,7 +53,7 @@ def check(handed: Handed, found: Found) -> Seen:
     return Seen(is_decided=True, detail=f"event {sealed.seq} names {names} by digest")
 
 
-def _sealing_event(events: tuple[Event, ...], predicate: Predicate) -> Event:
+def _sealing_event(events: tuple[Event, ...], predicate: InTree) -> Event:
     report = predicate.report
     found = [event for event in events if event.type == SEALED and event.data.get("report") == report.report_id]
     if len(found) != 1:
@@ -68,7 +68,7 @@ def _sealing_event(events: tuple[Event, ...], predicate: Predicate) -> Event:
     return sealed
 
 
-def _require_place(sealed: Event, events: tuple[Event, ...], predicate: Predicate) -> None:
+def _require_place(sealed: Event, events: tuple[Event, ...], predicate: InTree) -> None:
     """The report lies between its own tree head and its sealing, and supersedes the last one sealed on its attempt, if there is one.
 
     So nobody measures again until it fits and hands out the result as if it were the first.

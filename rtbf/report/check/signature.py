@@ -15,9 +15,8 @@ from rtbf.evidence.strict_json import read_strict_json
 from rtbf.evidence.trust_file import public_key
 from rtbf.report.bundle import MAX_ENVELOPE_BYTES
 from rtbf.report.check.handed import Misfit, Seen, Undecided
-from rtbf.report.predicate import PREDICATE_TYPE, STATEMENT_TYPE
-from rtbf.report.predicate_v1 import PREDICATE_TYPE_V1
-from rtbf.report.predicate_v2 import PREDICATE_TYPE_V2
+from rtbf.report.check.versions import SHAPES
+from rtbf.report.predicate import STATEMENT_TYPE
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from rtbf.report.check.handed import Found, Handed
 
 EXPECTED = "a signed in-toto statement"
-KNOWN = (PREDICATE_TYPE, PREDICATE_TYPE_V2, PREDICATE_TYPE_V1)
+KNOWN = tuple(SHAPES)
 
 
 def check(_handed: Handed, found: Found) -> Seen:

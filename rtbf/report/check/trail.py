@@ -1,4 +1,4 @@
-"""What a statement of the third version says of the ledger, the time-stamp and the report before it, checked against itself.
+"""What a statement says since the third version of the ledger, the time-stamp and the report before it, checked against itself.
 
 Whether the ledger really stood so is shown by tree head, events and proofs, not here. Standard library only. Faults are
 ValueErrors.
@@ -13,14 +13,14 @@ from rtbf.evidence.strict_base64 import read_base64
 from rtbf.report.declarations import attested
 
 if TYPE_CHECKING:
-    from rtbf.report.predicate import Predicate
+    from rtbf.report.check.versions import InTree
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _REPORT_ID = re.compile(r"rep_[0-9a-z]{1,40}")
 _HASH_BYTES = 32
 
 
-def require_trail(predicate: Predicate) -> None:
+def require_trail(predicate: InTree) -> None:
     """Return when trail, attestation and superseded report are well-formed; raises ValueError with the first point that is not."""
     trail = predicate.trail
     if not 1 <= trail.events <= trail.tree_size:

@@ -262,13 +262,6 @@ def test_a_probe_missing_from_the_statement_and_another_repeat_difference_are_re
         recheck_items(replace(predicate, measured=replace(predicate.measured, repeat_delta_nats="0.000000000")), log)
 
 
-def test_a_log_of_the_first_form_is_undecided() -> None:
-    predicate, _ = honest(8)
-
-    with pytest.raises(ExtraMissing, match="first form"):
-        recheck_items(*with_log(predicate, {"items": {"forget": {}, "holdout": {}}, "probes": {}}))
-
-
 def test_without_scipy_nothing_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     predicate, log = honest(8)
     monkeypatch.setitem(sys.modules, "rtbf.verify.measure", None)
