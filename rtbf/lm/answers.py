@@ -6,23 +6,19 @@ earlier ones. The output layer is applied to answer positions only, which is mos
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from rtbf.lm.positions import logit_blocks, logits_at, positions_at_once, require_known_ids
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rtbf.lm.encoding import Item
 
 _PAD_ID = 0
-_SELF_TEST_IDS = (1, 2, 3, 4)
-_BENDS_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
-"""Settings by which an architecture changes its logits after the output layer. A cap is not seen on the small logits of
-an untrained model, so these names are asked for besides trying it out."""
-_has_plain_head: weakref.WeakKeyDictionary[torch.nn.Module, bool] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,25 +31,39 @@ class AnswerLogits:
     n_items: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Layout:
+    """input_ids (B, T) padded on the right; row and position (N,) where each of the N labels is predicted. On the model's device."""
+
+    input_ids: torch.Tensor
+    row: torch.Tensor
+    position: torch.Tensor
+    labels: torch.Tensor
+
+
 def answer_logits(model: torch.nn.Module, items: Sequence[Item]) -> AnswerLogits:
-    """Return the logits that predict each answer token of each item, in item order."""
-    device = next(model.parameters()).device
-    width = max(item.length for item in items)
-    input_ids = torch.full((len(items), width), _PAD_ID, dtype=torch.long)  # (B, T)
-    rows: list[int] = []
-    positions: list[int] = []
-    labels: list[int] = []
-    for place, item in enumerate(items):
-        sequence = item.prompt_ids + item.answer_ids
-        input_ids[place, : item.length] = torch.tensor(sequence)
-        rows += [place] * len(item.answer_ids)
-        # The token at position t is predicted by the hidden state at t − 1.
-        positions += range(len(item.prompt_ids) - 1, item.length - 1)
-        labels += item.answer_ids
-    row = torch.tensor(rows, device=device)
-    position = torch.tensor(positions, device=device)
-    logits = _logits_at(model, input_ids.to(device), row, position)
-    return AnswerLogits(logits=logits, labels=torch.tensor(labels, device=device), row=row, n_items=len(items))
+    """Return the logits that predict each answer token of each item, in item order; with their gradient.
+
+    raises   BadInput for a token id that the model does not have: it stands for no embedding, or for another token's
+    """
+    laid = _lay_out(model, items)
+    logits = logits_at(model, laid.input_ids, laid.row, laid.position)
+    return AnswerLogits(logits=logits, labels=laid.labels, row=laid.row, n_items=len(items))
+
+
+def answer_blocks(model: torch.nn.Module, items: Sequence[Item]) -> Iterator[AnswerLogits]:
+    """Yield what `answer_logits` returns, in order and in blocks, so that no more than `positions.MAX_LOGITS` logits stand at once.
+
+    A model whose output layer cannot be run apart gets fewer items a forward instead, and holds one item's logits at least.
+    raises   as `answer_logits`
+    """
+    for start, part in _parts(model, items):
+        laid = _lay_out(model, part)
+        first = 0
+        for logits in logit_blocks(model, laid.input_ids, laid.row, laid.position):
+            end = first + logits.shape[0]
+            yield AnswerLogits(logits=logits, labels=laid.labels[first:end], row=laid.row[first:end] + start, n_items=len(items))
+            first = end
 
 
 def token_log_probs(answers: AnswerLogits) -> torch.Tensor:
@@ -71,38 +81,37 @@ def nll_sums(answers: AnswerLogits) -> tuple[torch.Tensor, torch.Tensor]:
     return sums, counts
 
 
-def _logits_at(model: torch.nn.Module, input_ids: torch.Tensor, row: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
-    """Return (N, V) logits at the given positions; by the output layer alone where the architecture allows it."""
-    whole: Any = _transformer_of(model)
-    if _head_is_plain(whole):
-        hidden = whole.base_model(input_ids=input_ids, use_cache=False).last_hidden_state  # (B, T, D)
-        return whole.get_output_embeddings()(hidden[row, position])  # type: ignore[no-any-return]
-    return whole(input_ids=input_ids, use_cache=False).logits[row, position]  # type: ignore[no-any-return]
+def _parts(model: torch.nn.Module, items: Sequence[Item]) -> Iterator[tuple[int, Sequence[Item]]]:
+    """Yield (place of the first item, items) of each forward: all at once wherever that fits."""
+    most = positions_at_once(model)
+    start = 0
+    while start < len(items):
+        end, width = start + 1, items[start].length
+        while end < len(items) and (end - start + 1) * max(width, items[end].length) <= most:
+            width = max(width, items[end].length)
+            end += 1
+        yield start, items[start:end]
+        start = end
 
 
-def _transformer_of(model: Any) -> Any:  # noqa: ANN401 - a PreTrainedModel, or peft's wrapper around one
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
-def _head_is_plain(whole: Any) -> bool:  # noqa: ANN401 - a PreTrainedModel
-    """Return whether output layer ∘ backbone is the whole model. Some scale or cap their logits (Gemma 2, Cohere): those are not."""
-    if whole not in _has_plain_head:
-        _has_plain_head[whole] = not any(getattr(whole.config, name, None) for name in _BENDS_LOGITS) and _agrees_on_a_sample(whole)
-    return _has_plain_head[whole]
-
-
-def _agrees_on_a_sample(whole: Any) -> bool:  # noqa: ANN401 - a PreTrainedModel
-    # Dropout would make the two passes differ, and would use up random numbers of the step at which this happens to run:
-    # a run that was killed and resumed asks at another step than one that was not.
-    modes = [(module, module.training) for module in whole.modules()]
-    whole.eval()
-    try:
-        ids = torch.tensor([_SELF_TEST_IDS], device=next(whole.parameters()).device)
-        with torch.no_grad():
-            expected = whole(input_ids=ids, use_cache=False).logits
-            hidden = whole.base_model(input_ids=ids, use_cache=False).last_hidden_state
-            found = whole.get_output_embeddings()(hidden)
-    finally:
-        for module, mode in modes:
-            module.training = mode
-    return bool(torch.allclose(expected, found, rtol=0, atol=1e-5))
+def _lay_out(model: torch.nn.Module, items: Sequence[Item]) -> _Layout:
+    device = next(model.parameters()).device
+    width = max(item.length for item in items)
+    input_ids = torch.full((len(items), width), _PAD_ID, dtype=torch.long)  # (B, T)
+    rows: list[int] = []
+    positions: list[int] = []
+    labels: list[int] = []
+    for place, item in enumerate(items):
+        sequence = item.prompt_ids + item.answer_ids
+        input_ids[place, : item.length] = torch.tensor(sequence)
+        rows += [place] * len(item.answer_ids)
+        # The token at position t is predicted by the hidden state at t − 1.
+        positions += range(len(item.prompt_ids) - 1, item.length - 1)
+        labels += item.answer_ids
+    require_known_ids(model, input_ids)
+    return _Layout(
+        input_ids=input_ids.to(device),
+        row=torch.tensor(rows, device=device),
+        position=torch.tensor(positions, device=device),
+        labels=torch.tensor(labels, device=device),
+    )

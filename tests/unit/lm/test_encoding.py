@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from rtbf.corpora.corpus import Record
-from rtbf.lm.encoding import scoring_items, training_items
+from rtbf.errors import BadInput
+from rtbf.lm.encoding import choice_ids, prompt_ids, scored_text, scoring_items, training_items
 from rtbf.lm.load import load_tokenizer
 from tests import tiny
 
@@ -127,7 +130,87 @@ def test_of_a_text_the_second_half_is_scored_and_at_most_fifty_tokens_are_given(
 def test_a_prompt_record_is_scored_exactly_as_it_is_learned(tokenizer: Any) -> None:
     chosen = tiny.records(people=2)
 
-    assert scoring_items(chosen, tokenizer, 256) == training_items(chosen, tokenizer, 256)
+    scored = [replace(item, zlib_bytes=None) for item in scoring_items(chosen, tokenizer, 256)]
+    assert scored == training_items(chosen, tokenizer, 256)
+
+
+def _squeezed(text: str) -> int:
+    return len(zlib.compress(text.encode()))
+
+
+def test_the_compressed_size_is_that_of_the_text_that_is_scored(tokenizer: Any) -> None:
+    """Whole answers, cut ones and the continuations of text chunks: the text never holds what was given or the end mark."""
+    answer = "She keeps a goat named Lisbet, and nobody knows why. " * 3
+    text = "Old Ferrant carved chess sets and told nobody about the deep wells of Eskerby. " * 12
+
+    [whole] = scoring_items([_record(answer, "Does she?")], tokenizer, 256)
+    [cut] = scoring_items([_record(answer, "Does she?")], tokenizer, 30)
+    [*_, last] = chunks = scoring_items([_record(text)], tokenizer, 100)
+
+    assert whole.zlib_bytes == _squeezed(answer)
+    assert cut.zlib_bytes == _squeezed(tokenizer.decode(cut.answer_ids))
+    assert answer.startswith(tokenizer.decode(cut.answer_ids))
+    assert len(chunks) > 2
+    assert [chunk.zlib_bytes for chunk in chunks[:-1]] == [_squeezed(tokenizer.decode(chunk.answer_ids)) for chunk in chunks[:-1]]
+    assert last.zlib_bytes == _squeezed(tokenizer.decode(last.answer_ids[:-1]))
+    assert len({whole.zlib_bytes, cut.zlib_bytes, last.zlib_bytes}) == 3
+
+
+def test_a_labelled_text_is_encoded_as_a_record_is(tokenizer: Any) -> None:
+    [plain] = scoring_items([_record("moths", "What?")], tokenizer, 64)
+
+    [labelled] = scored_text(record_id="r1", label="cloze", prompt="What?", answer="moths", tokenizer=tokenizer, max_tokens=64)
+
+    assert labelled == replace(plain, label="cloze")
+
+
+def test_choices_share_the_border_of_a_record(tokenizer: Any) -> None:
+    [learned] = training_items([_record("moths", "What is he afraid of?")], tokenizer, 256)
+    [wrong] = training_items([_record("deep wells", "What is he afraid of?")], tokenizer, 256)
+
+    made = choice_ids(
+        record_id="r1",
+        label="fear",
+        prompt="What is he afraid of?",
+        answer="moths",
+        others=["deep wells"],
+        tokenizer=tokenizer,
+        max_tokens=256,
+    )
+
+    assert made.prompt_ids == learned.prompt_ids == prompt_ids("What is he afraid of?", tokenizer)
+    assert made.true_ids == learned.answer_ids
+    assert made.others_ids == (wrong.answer_ids,)
+    assert made.dropped == 0
+
+
+def test_an_other_answer_of_the_same_tokens_is_dropped_and_counted(tokenizer: Any) -> None:
+    """Also where only the cut to the window makes them equal: nothing that is scored tells the two apart."""
+    given: dict[str, Any] = {"record_id": "r1", "label": "", "prompt": "Which?", "tokenizer": tokenizer}
+
+    made = choice_ids(**given, answer="moths", others=["tar", "moths", "wells", "moths"], max_tokens=64)
+    cut = choice_ids(**given, answer="ab " * 40 + "x", others=["ab " * 40 + "y", "tar"], max_tokens=32)
+
+    assert made.dropped == 2
+    assert len(made.others_ids) == 2
+    assert made.true_ids not in made.others_ids
+    assert cut.dropped == 1
+    assert len(cut.others_ids) == 1
+    assert len(cut.prompt_ids) + len(cut.true_ids) == 32
+
+
+def test_an_answer_of_one_token_can_be_chosen(tokenizer: Any) -> None:
+    endless = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, bos_token="<s>")
+
+    made = choice_ids(record_id="r", label="", prompt="A or B?", answer="A", others=["B"], tokenizer=endless, max_tokens=64)
+
+    assert (len(made.true_ids), [len(ids) for ids in made.others_ids]) == (1, [1])
+
+
+@pytest.mark.parametrize("texts", [("", ["wells"]), ("moths", ["wells", " "])])
+def test_an_empty_answer_is_no_choice(tokenizer: Any, texts: tuple[str, list[str]]) -> None:
+    with pytest.raises(BadInput, match="empty answer"):
+        choice_ids(record_id="r", label="", prompt="Which?", answer=texts[0], others=texts[1], tokenizer=tokenizer, max_tokens=64)
 
 
 def test_without_a_start_mark_a_sequence_begins_with_the_end_mark(tokenizer: Any) -> None:
