@@ -78,21 +78,32 @@ class MethodCard:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeCard:
-    """A measurement. `margin` is decimal text in `unit`; `margin_origin` says who chose it and from what."""
+    """A measurement. `margin` is decimal text in `unit`; `margin_origin` says who chose it and from what.
+
+    items      the set it reads, or two joined by a plus (members, then non-members); `reads`: the kind of observation
+    states     the states in which it looks at the artefact; "" is as served
+    profile    the smallest profile that runs it
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     name: Said
     probe_id: Said
     title: Said
-    family: Literal["forget", "utility", "recovery"]
+    family: Literal["gate", "forget", "recovery", "restoration", "utility", "regression"]
+    role: Literal["primary", "secondary", "reported"]
     unit: Said
     higher_is: Said
     direction: Literal["two_sided", "lower_is_better", "non_inferior"]
     margin: Said
     margin_origin: Said
-    needs: Literal["teacher_forced", "generation", "adapter_state"]
-    items: Literal["forget", "utility_holdout"]
+    reads: Literal["score", "choice", "reply"]
+    items: Said
+    states: tuple[str, ...]
+    baseline: Literal["control", "chance", "before"]
+    test: Literal["records", "ranks", "trials", "none"]
+    needs: Literal["", "adapter", "pack"]
+    profile: Literal["smoke", "standard", "deep"]
     min_tokens: int
     proves: Said
     does_not_prove: Said
@@ -300,6 +311,8 @@ def _faults(card: Card) -> Iterator[str]:
             yield f"margin '{card.margin}' is no decimal of at least 0"
         if card.min_tokens < 0:
             yield f"min_tokens {card.min_tokens} is negative"
+        if not card.states or len(set(card.states)) != len(card.states):
+            yield "states is empty or names one twice"
     if isinstance(card, MethodCard):
         names = [parameter.name for parameter in card.parameters]
         yield from (f"parameter '{name}' stands twice" for name in sorted({name for name in names if names.count(name) > 1}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SCHEMA = "rtbf.plan/2"
+SCHEMA = "rtbf.plan/3"
 
 FORGET_BATCH = 8
 RETAIN_BATCH = 24
@@ -62,16 +62,68 @@ class Adapter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedProbe:
-    """A probe with its threshold. `margin` is in the probe's own unit; `margin_origin` says who chose it."""
+    """A probe with its threshold. `margin` is in the probe's own unit; `margin_origin` says who chose it.
+
+    role   primary: decides · secondary: can only speak against · reported: decides nothing
+    """
 
     probe_id: str
     name: str
-    family: Literal["forget", "utility", "recovery"]
+    family: Literal["gate", "forget", "recovery", "restoration", "utility", "regression"]
+    role: Literal["primary", "secondary", "reported"]
     code_digest: str
     unit: str
     direction: Literal["two_sided", "lower_is_better", "non_inferior"]
     margin: str
     margin_origin: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedSet:
+    """Items that every arm will be asked: how many, the digest of their words, and how they are asked.
+
+    digest   of the items as they lie sealed with the ticket (`verify.items`); for records of the corpus, of their list
+    tokens   forward tokens of one pass over the set
+    passes   how often it is asked: arms times states
+    """
+
+    name: str
+    reads: Literal["score", "choice", "reply"]
+    items: int
+    digest: str
+    samples: int
+    temperature: str
+    tokens: int
+    passes: int
+    left_out: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelearnAttack:
+    """The relearning attack as it will be run (PROTOCOL R4): what the attacker has, and how hard it trains.
+
+    attacker_records   records of the forget set that the attacker trains on; the probe looks at the others
+    benign_records     unrelated records of the second form of the attack
+    """
+
+    attacker_records: tuple[str, ...]
+    benign_records: tuple[str, ...]
+    learning_rate: str
+    steps: int
+    batch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Qualification:
+    """The signed qualification of the method that this plan may lean on, as it stood when the plan was made.
+
+    ends_on   date after which it says nothing; covers: same code, settings and model family
+    """
+
+    digest: str
+    ends_on: str
+    covers: bool
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +194,10 @@ class Plan:
     utility_holdout: RecordSet
     profile: str
     probes: tuple[PlannedProbe, ...]
+    sets: tuple[PlannedSet, ...]
+    relearn: RelearnAttack | None
+    """None where no probe of the profile relearns, or there are too few records to split."""
+    qualification: Qualification | None
     controls: ControlPlan
     guarantee_requested: GuaranteeClass
     class_cap: GuaranteeClass

@@ -1,206 +1,236 @@
-"""From the logged scores of all arms to one probe's result: pairing, mean effect, interval, p-values, witnesses.
+"""From what was logged of all arms to one probe's result, and from that alone.
 
-The unit is the record: items of one record are averaged first. Effects are signed so that positive is bad: more
-remembered than the control, or worse utility than before. Missing arms give missing numbers, never zeros.
-The verifier and the offline checker compute by this same module, the one before a verdict and the other after it.
-Source: specs/verification/09_statistics.md §9.1, §9.2.
+Effects are signed so that positive is bad: more remembered than what it is compared with, or worse utility than before.
+Missing arms give missing numbers, never zeros. The verifier and the offline checker compute by this same module, the one
+before a verdict and the other after it.
+Source: specs/verification/09_statistics.md §9.1, §9.2; 06_recovery.md §6.2 (the control-arm rule).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rtbf.evidence.canonical import decimal_text, digest_of
-from rtbf.statistics.intervals import mean_interval, record_means
-from rtbf.statistics.signs import sign_flip_attainable, sign_flip_p
-from rtbf.verify.item_log import repeat_delta
-from rtbf.verify.record import Interval, ProbeResult
+from rtbf.verify.effects import Effect, of_ranks, of_records, of_trials
+from rtbf.verify.gate import mismatches
+from rtbf.verify.item_log import described_items, repeat_delta
+from rtbf.verify.passes import sets_of
+from rtbf.verify.record import Part, ProbeResult
+from rtbf.verify.values import NotMeasuredError, probe_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
-    from rtbf.lm.item_scores import ItemScores
     from rtbf.plan.record import PlannedProbe
-    from rtbf.statistics.intervals import MeanInterval
-    from rtbf.verify.item_log import ArmScores, ItemLog
-    from rtbf.verify.probe import Probe, ProbeFacts
-
-INTERVAL_LEVEL = 0.90
-"""Two one-sided tests at 5 % are a 90 % interval (sheet 9.1)."""
+    from rtbf.verify.observed import Observed
+    from rtbf.verify.probe import ProbeFacts, Summary
+    from rtbf.verify.record import Arm
+    from rtbf.verify.values import Column, Values
 
 NUMERIC_SHARE = Decimal("0.1")
 """A repeat difference above this share of a margin makes the probe inconclusive (sheet 9.2)."""
 
+BLIND_AUC_MAX = Decimal("0.55")
+"""Above this, members and non-members can be told apart without a model, and a membership test says nothing (sheet 4.3)."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Values:
-    """One probe's values per record, for the records every arm could score. `control` is the mean over control models."""
-
-    record_ids: tuple[str, ...]
-    before: list[float]
-    after: list[float]
-    control: list[float] | None
-    n_items: int
-    n_excluded: int
-    witnesses: int | None
+_BLIND_SETS = 2
 
 
-def measure_from_log(planned: PlannedProbe, card: ProbeFacts, probe: Probe, log: ItemLog, *, seed: int, artefact_kind: str) -> ProbeResult:
+def measure_from_log(
+    planned: PlannedProbe,
+    card: ProbeFacts,
+    probe: ModuleType,
+    observed: Observed,
+    *,
+    arms: Sequence[Arm],
+    seed: int,
+    artefact_kind: str,
+) -> ProbeResult:
     """Return the result of one planned probe, computed from the log and from nothing else.
 
-    A probe of the adapter's states is not applicable to an artefact without one. A probe in nats is NUMERIC when the
-    batch layout alone moves a token by more than a tenth of its margin.
+    Not applicable: an adapter's states without an adapter, an operator's pack that was not given, a set without items.
+    Without numbers: a pass or a probe that stopped with an error or ran out of time, numbers that are not finite, a
+    control with the very files of what it is compared with, a membership test that needs no model, and, for a probe in
+    nats, a batch layout that alone moves a token by more than a tenth of the margin. None of these is ever read as
+    "nothing found".
     """
-    arms = log.forget if card.items == "forget" else log.holdout
-    result = measure(
-        card,
-        planned,
-        probe,
-        arms,
-        items_digest=digest_of([[scores.record_id, len(scores.log_probs)] for scores in arms.original]),
-        seed=seed,
-        not_applicable=artefact_kind.upper() if card.needs == "adapter_state" and artefact_kind != "adapter" else None,
-    )
-    is_in_nats = result.unit == "nats per token" and result.problem is None and result.not_applicable is None
-    delta = repeat_delta(log)
-    if is_in_nats and (delta is None or Decimal(delta) > NUMERIC_SHARE * Decimal(result.margin)):
-        return replace(result, problem="NUMERIC")
-    return result
-
-
-def measure(
-    card: ProbeFacts,
-    planned: PlannedProbe,
-    probe: Probe,
-    arms: ArmScores,
-    *,
-    items_digest: str,
-    seed: int,
-    not_applicable: str | None,
-) -> ProbeResult:
-    """Return the probe's result on one side's items.
-
-    A probe that stops with an error is reported as PROBE_ERROR: it is never counted as "nothing found".
-    """
-    if not_applicable is not None:
-        return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=not_applicable, problem=None)
+    excuse = _why_not_applicable(card, observed, artefact_kind)
+    if excuse is not None:
+        return _result(planned, card, observed, seed=seed, not_applicable=excuse)
     try:
-        values = probe_values(card, probe, arms)
+        if card.family == "gate":
+            return _gated(planned, card, observed, arms, artefact_kind, seed)
+        if hasattr(probe, "summary"):
+            return _summarised(planned, card, observed, seed, probe.summary(observed))
+        values = probe_values(card, probe, observed, artefact_kind=artefact_kind)
+    except NotMeasuredError as missing:
+        return _result(planned, card, observed, seed=seed, problem=str(missing))
     except Exception:  # noqa: BLE001 - any error of a third party's probe must end as INCONCLUSIVE, not as a crash or a pass
-        return _result(card, planned, None, items_digest=items_digest, seed=seed, not_applicable=None, problem="PROBE_ERROR")
-    numbers = [*values.before, *values.after, *(values.control or [])]
-    is_sound = all(math.isfinite(number) for number in numbers) and not _has_nan(arms)
-    problem = None if is_sound else "NUMERIC"
-    shown = values if problem is None else None
-    return _result(card, planned, shown, items_digest=items_digest, seed=seed, not_applicable=None, problem=problem)
+        return _result(planned, card, observed, seed=seed, problem="PROBE_ERROR")
+    problem = _problem_of(planned, card, observed, values, arms)
+    if problem is not None:
+        return _result(planned, card, observed, seed=seed, problem=problem)
+    return _with_numbers(planned, card, observed, values, _effect(planned, card, values, seed), seed)
 
 
-def probe_values(card: ProbeFacts, probe: Probe, arms: ArmScores) -> Values:
-    """Return the probe's values per record of all arms; items that cannot carry the score are left out and counted."""
-    after_scores = arms.adapter_off if card.needs == "adapter_state" and arms.adapter_off is not None else arms.unlearned
-    before = [probe.value(scores) for scores in arms.original]
-    after = [probe.value(scores) for scores in after_scores]
-    controls = [[probe.value(scores) for scores in arm] for arm in arms.controls]
-    kept = [place for place, value in enumerate(before) if value is not None]
-    record_of = [scores.record_id for scores in arms.original]
+def _why_not_applicable(card: ProbeFacts, observed: Observed, artefact_kind: str) -> str | None:
+    if card.needs == "adapter" and artefact_kind != "adapter":
+        return artefact_kind.upper()
+    if any(name not in observed.sets for name in sets_of(card)):
+        return "NO_PACK" if card.needs == "pack" else "NO_ITEMS"
+    return None
 
-    def per_record(column: Sequence[float | None]) -> list[float]:
-        grouped: dict[str, list[float]] = {}
-        for place in kept:
-            value = column[place]
-            grouped.setdefault(record_of[place], []).append(math.nan if value is None else value)
-        return record_means(grouped)
 
-    control_columns = [per_record(column) for column in controls]
-    control = [math.fsum(row) / len(row) for row in zip(*control_columns, strict=True)] if control_columns else None
-    return Values(
-        record_ids=tuple(dict.fromkeys(record_of[place] for place in kept)),
-        before=per_record(before),
-        after=per_record(after),
-        control=control,
-        n_items=len(kept),
-        n_excluded=len(before) - len(kept),
-        witnesses=_witnesses(probe, after_scores, arms.controls),
+def _problem_of(planned: PlannedProbe, card: ProbeFacts, observed: Observed, values: Values, arms: Sequence[Arm]) -> str | None:
+    columns = [values.before, values.after, *(column for column in (values.control, values.control_before) if column is not None)]
+    if values.has_nan or not all(math.isfinite(number) for column in columns for number in column.values):
+        return "NUMERIC"
+    if values.compared_with == "control models" and _has_twin(arms):
+        return "IDENTICAL_ARMS"
+    if len(sets_of(card)) == _BLIND_SETS and not _is_blind(observed, sets_of(card)[1]):
+        return "BLIND_GATE"
+    if card.unit.startswith("nats"):
+        delta = repeat_delta(observed)
+        if delta is None or Decimal(delta) > NUMERIC_SHARE * Decimal(planned.margin):
+            return "NUMERIC"
+    return None
+
+
+def _has_twin(arms: Sequence[Arm]) -> bool:
+    """Return whether a control has the very files of another arm: nothing could differ from it, which would look like removal."""
+    digests = [arm.digest for arm in arms]
+    return any(arm.role == "control" and digests.count(arm.digest) > 1 for arm in arms)
+
+
+def _is_blind(observed: Observed, name: str) -> bool:
+    """Return whether members and non-members look alike to whoever has no model: AUC ≤ 0.55, its interval covering 0.5."""
+    numbers = observed.blind_auc.get(name)
+    if numbers is None:
+        return False
+    auc, low, high = map(Decimal, numbers)
+    return auc <= BLIND_AUC_MAX and low <= Decimal("0.5") <= high
+
+
+def _effect(planned: PlannedProbe, card: ProbeFacts, values: Values, seed: int) -> Effect:
+    if card.test == "ranks":
+        return of_ranks(values, margin=float(planned.margin), seed=seed)
+    if card.test == "trials":
+        return of_trials(values)
+    return of_records(
+        values,
+        is_before=card.baseline == "before",
+        has_tests=card.test == "records" and card.family != "utility",
+        is_two_sided=planned.direction == "two_sided",
+        margin=float(planned.margin),
+        seed=seed,
     )
 
 
-def _has_nan(arms: ArmScores) -> bool:
-    """Return whether any arm gave a probability that is no number: then its arg-max hits mean nothing either."""
-    every_arm = (arms.original, arms.unlearned, *arms.controls, arms.adapter_off or ())
-    return any(math.isnan(log_prob) for arm in every_arm for scores in arm for log_prob in scores.log_probs)
+def _with_numbers(planned: PlannedProbe, card: ProbeFacts, observed: Observed, values: Values, effect: Effect, seed: int) -> ProbeResult:
+    return replace(
+        _result(planned, card, observed, seed=seed),
+        n_records=len(values.record_ids),
+        n_items=values.n_items,
+        n_excluded=values.n_excluded,
+        before=_shown(card, values.before),
+        after=_shown(card, values.after),
+        control=None if values.control is None else _shown(card, values.control),
+        compared_with=values.compared_with,
+        estimate=effect.estimate,
+        interval=effect.interval,
+        assay=effect.assay,
+        p_leak=effect.p_leak,
+        p_trace=effect.p_trace,
+        p_attainable=effect.p_attainable,
+        power=effect.power,
+        witnesses=values.witnesses,
+        parts=_parts(values),
+    )
 
 
-def _witnesses(probe: Probe, after: Sequence[ItemScores], controls: Sequence[Sequence[ItemScores]]) -> int | None:
-    """Return how many items come back word for word from the unlearned arm and from no control; None without a control."""
-    is_witness = getattr(probe, "is_witness", None)
-    if is_witness is None or not controls:
-        return None
-    return sum(1 for place, scores in enumerate(after) if is_witness(scores) and not any(is_witness(arm[place]) for arm in controls))
+def _gated(planned: PlannedProbe, card: ProbeFacts, observed: Observed, arms: Sequence[Arm], artefact_kind: str, seed: int) -> ProbeResult:
+    """Return F0: its witnesses are what does not fit about the arms (`verify.gate`)."""
+    found = mismatches(observed, arms, card.items, artefact_kind=artefact_kind)
+    n_items = len(observed.scores(card.items, observed.original))
+    return replace(
+        _result(planned, card, observed, seed=seed), n_items=n_items, estimate=str(len(found)), witnesses=len(found), note="; ".join(found)
+    )
+
+
+def _summarised(planned: PlannedProbe, card: ProbeFacts, observed: Observed, seed: int, summary: Summary | None) -> ProbeResult:
+    result = _result(planned, card, observed, seed=seed)
+    if summary is None:
+        return replace(result, problem="UNDERPOWERED")
+    numbers = {name: getattr(summary, name) for name in ("before", "after", "control", "estimate")}
+    texts = {name: None if number is None else decimal_text(number) for name, number in numbers.items()}
+    first = observed.scores(sets_of(card)[0], observed.original)
+    n_records = len({entry.record_id for entry in first})
+    return replace(result, n_records=n_records, n_items=len(first), note=summary.note, **texts)  # type: ignore[arg-type]
+
+
+def _shown(card: ProbeFacts, column: Column) -> str | None:
+    if card.test == "trials" and column.trials:
+        return decimal_text(column.hits / column.trials)
+    return decimal_text(math.fsum(column.values) / len(column.values)) if column.values else None
+
+
+def _parts(values: Values) -> tuple[Part, ...]:
+    names = list(values.before.parts)
+    if len(names) < 2:  # noqa: PLR2004 - a single part is the figure itself
+        return ()
+    counts = values.before.sizes
+    return tuple(
+        Part(
+            name=", ".join(filter(None, name)),
+            n_items=counts[name],
+            before=decimal_text(values.before.parts[name]),
+            after=decimal_text(values.after.parts[name]),
+            control=None if values.control is None or name not in values.control.parts else decimal_text(values.control.parts[name]),
+        )
+        for name in names
+    )
 
 
 def _result(
-    card: ProbeFacts,
-    planned: PlannedProbe,
-    values: Values | None,
-    *,
-    items_digest: str,
-    seed: int,
-    not_applicable: str | None,
-    problem: str | None,
+    planned: PlannedProbe, card: ProbeFacts, observed: Observed, *, seed: int, not_applicable: str | None = None, problem: str | None = None
 ) -> ProbeResult:
-    effect = assay = None
-    if values is not None and card.family == "utility":
-        effect = [after - before for after, before in zip(values.after, values.before, strict=True)]
-    elif values is not None and values.control is not None:
-        effect = [after - control for after, control in zip(values.after, values.control, strict=True)]
-        assay = [before - control for before, control in zip(values.before, values.control, strict=True)]
-    interval = None if effect is None else mean_interval(effect, level=INTERVAL_LEVEL, seed=seed)
-    has_tests = card.family != "utility" and effect is not None
+    """Return a result without numbers."""
+    first = {key.items: observed.passes[key] for key in sorted(observed.passes, reverse=True)}
+    found = [first[name] for name in sets_of(card) if name in first]
     return ProbeResult(
         probe_id=card.probe_id,
         name=card.name,
         family=card.family,
+        role=planned.role,
         code_digest=planned.code_digest,
         unit=card.unit,
         higher_is=card.higher_is,
         direction=planned.direction,
-        n_records=0 if values is None else len(values.record_ids),
-        n_items=0 if values is None else values.n_items,
-        n_excluded=0 if values is None else values.n_excluded,
-        before=_mean_text(None if values is None else values.before),
-        after=_mean_text(None if values is None else values.after),
-        control=_mean_text(None if values is None else values.control),
-        estimate=_mean_text(effect),
-        interval=_interval(interval),
-        assay=None if assay is None else _interval(mean_interval(assay, level=INTERVAL_LEVEL, seed=seed)),
-        p_leak=_p_text(sign_flip_p(effect, side="greater", seed=seed)) if has_tests and effect is not None else None,
-        p_trace=_p_text(sign_flip_p(effect, side="less", seed=seed))
-        if has_tests and effect is not None and planned.direction == "two_sided"
-        else None,
-        p_attainable=_p_text(sign_flip_attainable(len(effect))) if has_tests and effect else None,
-        witnesses=None if values is None else values.witnesses,
+        n_records=0,
+        n_items=0,
+        n_excluded=0,
+        before=None,
+        after=None,
+        control=None,
+        compared_with=None,
+        estimate=None,
+        interval=None,
+        assay=None,
+        p_leak=None,
+        p_trace=None,
+        p_attainable=None,
+        power=None,
+        witnesses=None,
         margin=planned.margin,
         margin_origin=planned.margin_origin,
-        items_digest=items_digest,
+        items_digest=digest_of([described_items(entries) for entries in found]),
         seed=seed,
+        parts=(),
+        note="",
         not_applicable=not_applicable,
         problem=problem,
     )
-
-
-def _mean_text(values: Sequence[float] | None) -> str | None:
-    return decimal_text(math.fsum(values) / len(values)) if values else None
-
-
-def _p_text(p_value: float | None) -> str | None:
-    return None if p_value is None else decimal_text(p_value, places=9)
-
-
-def _interval(interval: MeanInterval | None) -> Interval | None:
-    if interval is None:
-        return None
-    low, high = decimal_text(interval.low), decimal_text(interval.high)
-    return None if low is None or high is None else Interval(low=low, high=high, level=f"{interval.level:.2f}")

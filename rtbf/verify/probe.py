@@ -1,21 +1,31 @@
-"""What a probe is: a card and one number per item, computed from the shared scoring pass.
+"""What a probe is: a literal card and a few pure functions on what was observed. Standard library only.
 
-A probe file is found by its name, starts with a literal CARD, and defines
+A probe file is found by its name. It defines either
 
-    value(scores: ItemScores) -> float | None      None: this item cannot carry the score (too short), counted as excluded
-    is_witness(scores: ItemScores) -> bool         optional: the item was reproduced word for word
+    value(observation) -> float | None             the number of one item; None: the item cannot carry it, counted as excluded
+    combine(points) -> float | None                 optional: how the numbers of one record become one; the mean without it
+    is_witness(observation) -> bool                 optional: the item came back word for word
+
+or, for a figure over whole sets that is reported and decides nothing,
+
+    summary(observed) -> Summary | None
 
 Everything else (arms, pairing, intervals, p-values, status) is the same for all probes and lives in `verify.measure`
-and `verify.verdict`. A value says nothing by itself; only its difference from the never-shown control does.
+and `verify.verdict`. A number says nothing by itself; only its difference from what it is compared with does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from rtbf.lm.item_scores import ItemScores
+    from rtbf.verify.item_set import Reads
+
+Family: TypeAlias = Literal["gate", "forget", "recovery", "restoration", "utility", "regression"]
+Role: TypeAlias = Literal["primary", "secondary", "reported"]
+Baseline: TypeAlias = Literal["control", "chance", "before"]
+Test: TypeAlias = Literal["records", "ranks", "trials", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,14 +48,6 @@ class Summary:
     note: str
 
 
-class Probe(Protocol):
-    """The module of one probe."""
-
-    @staticmethod
-    def value(scores: ItemScores) -> float | None:
-        """Return the item's score, or None when it cannot carry one."""
-
-
 class ProbeFacts(Protocol):
     """What measuring needs of a probe's card (`plan.card.ProbeCard` has it, and so has the checker's reading of `CARD`)."""
 
@@ -55,11 +57,15 @@ class ProbeFacts(Protocol):
 
     @property
     def probe_id(self) -> str:
-        """Return the protocol's id, as "F3"."""
+        """Return the protocol's id, as "F3", or "F3.x" for a further score of it."""
 
     @property
-    def family(self) -> Literal["forget", "utility", "recovery"]:
+    def family(self) -> Family:
         """Return what kind of question it asks."""
+
+    @property
+    def role(self) -> Role:
+        """Return whether it decides (primary), can only speak against (secondary), or is told and decides nothing (reported)."""
 
     @property
     def unit(self) -> str:
@@ -70,9 +76,25 @@ class ProbeFacts(Protocol):
         """Return the direction of its score."""
 
     @property
-    def needs(self) -> str:
-        """Return what it is computed from; "adapter_state" looks at the artefact with its adapter off."""
+    def reads(self) -> Reads:
+        """Return the kind of observation it reads."""
 
     @property
     def items(self) -> str:
-        """Return whose items it scores: "forget" or "utility_holdout"."""
+        """Return the set whose items it reads."""
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Return the states in which it looks at the artefact and the controls."""
+
+    @property
+    def baseline(self) -> Baseline:
+        """Return what the artefact is compared with."""
+
+    @property
+    def test(self) -> Test:
+        """Return which test gives its p-values."""
+
+    @property
+    def needs(self) -> Literal["", "adapter", "pack"]:
+        """Return what it cannot do without."""

@@ -8,25 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SCHEMA = "rtbf.verification/1"
+SCHEMA = "rtbf.verification/2"
 
-Status = Literal["adverse", "equivalent", "inconclusive", "not_applicable"]
+Status = Literal["adverse", "equivalent", "inconclusive", "not_applicable", "reported"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arm:
-    """One model that was measured. role: original, unlearned, or control (never trained on the forget records)."""
+    """One model that was measured. role: original, unlearned, or control (never trained on the forget records).
+
+    tokenizer   digest of the tokenizer's files beside the weights
+    """
 
     name: str
     role: Literal["original", "unlearned", "control"]
     digest: str
+    tokenizer: str
     adapter_state: str
     seed: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """A confidence interval of a mean paired effect; `level` is for example "0.90"."""
+    """A confidence interval of an effect; `level` is for example "0.90"."""
 
     low: str
     high: str
@@ -34,21 +38,39 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One piece of a probe's figure, as a form, a template or a step of an attack: mean per arm over its items."""
+
+    name: str
+    n_items: int
+    before: str | None
+    after: str | None
+    control: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeResult:
     """What one probe found.
 
-    before, after, control   mean score of the original, the unlearned and the never-trained arm
-    estimate, interval       mean paired effect and its interval: after − control for forget and recovery probes,
-                             after − before for utility probes; positive means "more remembered" or "worse utility"
+    role                     primary decides; secondary can speak against a PASS and never for one; reported decides nothing
+    before, after, control   mean score of the original, the unlearned artefact, and what it is compared with
+    compared_with            whose scores `control` are: models never shown the records, records never shown to the model
+                             (siblings), what guessing gives (chance), or the original itself (before)
+    estimate, interval       mean paired effect and its interval: after − control, for utility and regression after − before;
+                             positive means "more remembered" or "worse utility"
     assay                    interval of before − control: could this probe see the data at all?
     p_leak, p_trace          one-sided p-values of "effect > 0" and "effect < 0"
     p_attainable             the smallest p this many records can give
+    power                    chance to show equivalence at this margin, spread and number, if there were no difference
     witnesses                items reproduced word for word after unlearning and by no control; None without control
+    parts                    the figure's pieces, where it has several
+    note                     what a reported figure means; "" for others
     """
 
     probe_id: str
     name: str
-    family: Literal["forget", "utility", "recovery"]
+    family: Literal["gate", "forget", "recovery", "restoration", "utility", "regression"]
+    role: Literal["primary", "secondary", "reported"]
     code_digest: str
     unit: str
     higher_is: str
@@ -59,19 +81,37 @@ class ProbeResult:
     before: str | None
     after: str | None
     control: str | None
+    compared_with: Literal["control models", "siblings", "chance", "before"] | None
     estimate: str | None
     interval: Interval | None
     assay: Interval | None
     p_leak: str | None
     p_trace: str | None
     p_attainable: str | None
+    power: str | None
     witnesses: int | None
     margin: str
     margin_origin: str
     items_digest: str
     seed: int
+    parts: tuple[Part, ...]
+    note: str
     not_applicable: str | None
     problem: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QualificationUse:
+    """The method's qualification that a verdict leans on (PROTOCOL §2, small subjects), and whether it may.
+
+    digest      of the signed qualification
+    is_in_date  it had not lapsed when this was measured
+    covers      same method code, settings within its envelope, same model family
+    """
+
+    digest: str
+    is_in_date: bool
+    covers: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +140,17 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MeasuredSet:
+    """How many items of a set were asked in how many passes, and the forward tokens that took; `planned_tokens` was printed before."""
+
+    name: str
+    items: int
+    passes: int
+    planned_tokens: int
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
     """Measurements of one unlearned artefact, the verdict on it, and what was not tested."""
 
@@ -112,9 +163,11 @@ class Verification:
     environment: tuple[tuple[str, str], ...]
     repeat_delta_nats: str | None
     """Largest change of a token log-prob when the same items are scored again in another batch layout."""
+    sets: tuple[MeasuredSet, ...]
     probes: tuple[ProbeResult, ...]
     item_log_digest: str
     tokens_used: int
+    qualification: QualificationUse | None
     verdict: Verdict
     limitations: tuple[str, ...]
     schema: str = SCHEMA
