@@ -60,7 +60,6 @@ def test_moments_are_those_of_the_whole_distribution(family: str) -> None:
 
 def _reduced(rows: list[list[float]], labels: list[int]) -> list[list[float]]:
     """Return the moments of logits given as they are: a network whose output layer prints them."""
-
     hidden = torch.arange(len(rows) + 1, dtype=torch.float32).view(1, -1, 1)
 
     def head(states: torch.Tensor) -> torch.Tensor:
