@@ -1,0 +1,1 @@
+"""One file per probe; the file name is the probe's name."""
