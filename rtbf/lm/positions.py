@@ -6,6 +6,7 @@ whole, and callers keep its batches small (`positions_at_once`).
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,27 @@ def logit_blocks(
     size = max(1, MAX_LOGITS // vocabulary_of(model))
     for start in range(0, chosen.shape[0], size):
         yield head(chosen[start : start + size])
+
+
+def next_logits(
+    model: torch.nn.Module,
+    input_ids: torch.Tensor,
+    cache: Any,  # noqa: ANN401 - a transformers Cache
+    *,
+    attention_mask: torch.Tensor | None = None,
+    position_ids: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the logits (B, V) after the last token of each row of `input_ids` (B, T), and extend `cache` by these rows."""
+    whole = transformer_of(model)
+    given: dict[str, Any] = {"input_ids": input_ids, "past_key_values": cache, "use_cache": True, "attention_mask": attention_mask}
+    if position_ids is not None:
+        given["position_ids"] = position_ids
+    if not head_is_plain(whole):
+        # Of the prompts only the last position counts; logits at each of them may not fit where the vocabulary is large.
+        if "logits_to_keep" in inspect.signature(whole.forward).parameters:
+            given["logits_to_keep"] = 1
+        return whole(**given).logits[:, -1]  # type: ignore[no-any-return]
+    return whole.get_output_embeddings()(whole.base_model(**given).last_hidden_state[:, -1])  # type: ignore[no-any-return]
 
 
 def positions_at_once(model: torch.nn.Module) -> int:
