@@ -43,6 +43,8 @@ class Policy:
     suppression_review_days: int = 730
     idempotency_s: int = 48 * _HOUR_S
     outbox_days: int = 90
+    profile: str = "standard"
+    """How much a verification asks when the plan names no profile (`plan.profile`)."""
     residual_days: int = 30
     """When a residual is due if nothing else says so."""
 

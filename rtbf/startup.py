@@ -101,6 +101,7 @@ def policy_of(settings: Settings) -> Policy:
         key_backup_days=settings.key_backup_days,
         suppression_review_days=settings.suppression_review_days,
         residual_days=settings.residual_days,
+        profile=settings.profile,
         locale=settings.locale,
         controller_name=settings.controller_name,
         controller_contact=settings.controller_contact,

@@ -22,13 +22,12 @@ def plan_cost(
     forget_tokens_per_step: int,
     max_steps: int,
     control_cost: int,
-    scored_tokens: int,
-    arms: int,
+    verification: int,
 ) -> Cost:
-    """Return the most that unlearning, controls and verification can take; stopping early takes less."""
+    """Return the most that unlearning and controls can take (stopping early takes less), and what verification takes."""
     per_step = forget_tokens_per_step + retain_tokens_per_step
     return Cost(
         unlearning=forget_tokens + TRAINING_FACTOR * max_steps * per_step,
         controls=control_cost,
-        verification=scored_tokens * arms,
+        verification=verification,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput
+from rtbf.plan.profile import profile_named
 from rtbf.plan.record import GUARANTEE_CLASSES, GuaranteeClass
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class PlanRequest:
     parameters   of the method; checked against its card when the plan is made
     is_braked    False lets forgetting go on past the level of the stop rule, as in the papers
     is_merged    False keeps the adapter apart from the base, which caps the class at suppression
+    profile      how much the verification asks (`plan.profile`); None takes the installation's
+    packs        raw bytes of the operator's own item packs (`verify.packs`)
     """
 
     model: str | None = None
@@ -33,10 +36,23 @@ class PlanRequest:
     guarantee: GuaranteeClass = "approximate"
     seed: int | None = None
     max_steps: int = MAX_STEPS
+    profile: str | None = None
+    packs: tuple[bytes, ...] = ()
 
 
-def plan_request(*, method: str | None, model: str | None, guarantee: str, sets: Sequence[str], seed: int | None) -> PlanRequest:
-    """Return the request; raises BadInput for a setting that is not NAME=VALUE, or a bad merge or max_steps."""
+def plan_request(
+    *,
+    method: str | None,
+    model: str | None,
+    guarantee: str,
+    sets: Sequence[str],
+    seed: int | None,
+    profile: str | None = None,
+    packs: Sequence[bytes] = (),
+) -> PlanRequest:
+    """Return the request; raises BadInput for a setting that is not NAME=VALUE, or a bad merge or max_steps, and UnknownName."""
+    if profile is not None:
+        profile_named(profile)
     values: dict[str, str] = {}
     for entry in sets:
         name, is_pair, text = entry.partition("=")
@@ -61,4 +77,6 @@ def plan_request(*, method: str | None, model: str | None, guarantee: str, sets:
         guarantee=wanted,
         seed=seed,
         max_steps=int(steps),
+        profile=profile,
+        packs=tuple(packs),
     )

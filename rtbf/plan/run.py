@@ -17,6 +17,7 @@ from rtbf.plan.cost import plan_cost
 from rtbf.plan.decisions import erased_records, items_to_erase, models_to_change, require_decided
 from rtbf.plan.holds import held_back, held_items
 from rtbf.plan.items import model_item, record_item
+from rtbf.plan.profile import runs_in
 from rtbf.plan.record import (
     FORGET_BATCH,
     RETAIN_BATCH,
@@ -27,7 +28,10 @@ from rtbf.plan.record import (
     HeldItem,
     Plan,
     PlannedProbe,
+    PlannedSet,
+    Qualification,
     RecordSet,
+    RelearnAttack,
     StopRule,
 )
 from rtbf.plan.retain import draw_retain, record_set
@@ -44,7 +48,6 @@ if TYPE_CHECKING:
     from rtbf.plan.quorum import Quorum
     from rtbf.plan.request import PlanRequest
 
-PROFILE = "smoke"
 CHECK_EVERY_STEPS = 10
 RETAIN_RISE_MAX_NATS = "0.01"
 """Half of the margin of U1: the retain sample is trained against, the held-out records are not, and lose more."""
@@ -84,7 +87,19 @@ class Level:
     answer_tokens: float
     forget_tokens: int
     retain_tokens: int
-    holdout_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Questions:
+    """What the verification will ask, fixed with the plan.
+
+    tokens   forward tokens of all passes, relearning included, counted before they are run
+    """
+
+    profile: str
+    sets: tuple[PlannedSet, ...]
+    relearn: RelearnAttack | None
+    tokens: int
 
 
 def select(
@@ -213,6 +228,8 @@ def freeze(
     planned_by: str,
     footprint_digest: str,
     level: Level,
+    questions: Questions,
+    qualification: Qualification | None,
     controls: Sequence[Control],
     controls_reason: str,
     control_cost: int,
@@ -251,8 +268,11 @@ def freeze(
         forget_levels_nats=_levels(level),
         retain=selection.retain,
         utility_holdout=selection.utility_holdout,
-        profile=PROFILE,
-        probes=_planned_probes(),
+        profile=questions.profile,
+        probes=planned_probes(questions.profile),
+        sets=questions.sets,
+        relearn=questions.relearn,
+        qualification=qualification,
         controls=ControlPlan(models=tuple(controls), reason=controls_reason),
         guarantee_requested=request.guarantee,
         class_cap=cap,
@@ -263,8 +283,7 @@ def freeze(
             retain_tokens_per_step=round(level.retain_tokens * retain_share),
             max_steps=request.max_steps if changes_weights else 0,
             control_cost=control_cost,
-            scored_tokens=level.forget_tokens + level.holdout_tokens,
-            arms=2 + len(controls),
+            verification=questions.tokens,
         ),
         quorum=quorum.approvers,
         quorum_reason=quorum.reason,
@@ -295,12 +314,14 @@ def _levels(level: Level) -> tuple[str, ...]:
     return tuple(level_text(value) for value in level.item_levels_nats)
 
 
-def _planned_probes() -> tuple[PlannedProbe, ...]:
+def planned_probes(profile: str) -> tuple[PlannedProbe, ...]:
+    """Return every probe that runs in `profile`, with its card's threshold, by id."""
     probes = [
         PlannedProbe(
             probe_id=card.probe_id,
             name=card.name,
             family=card.family,
+            role=card.role,
             code_digest=code_digest("probe", card.name),
             unit=card.unit,
             direction=card.direction,
@@ -308,6 +329,7 @@ def _planned_probes() -> tuple[PlannedProbe, ...]:
             margin_origin=card.margin_origin,
         )
         for card in probe_cards().values()
+        if runs_in(card.profile, profile)
     ]
     return tuple(sorted(probes, key=lambda probe: probe.probe_id))
 

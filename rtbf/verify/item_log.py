@@ -93,6 +93,17 @@ def read_item_log(raw: bytes, max_bytes: int = MAX_ITEM_LOG_BYTES) -> Observed:
     return Observed(arms=tuple(arms), passes=passes, failed=failed, blind_auc=blind)
 
 
+def write_pass(found: Sequence[Observation]) -> bytes:
+    """Return one pass by itself, for the store of finished passes; numbers as in the log."""
+    return canonical_bytes({"items": described_items(found), "found": [_found(entry) for entry in found]})
+
+
+def read_pass(raw: bytes, reads: str) -> tuple[Observation, ...]:
+    """Return what one pass found; raises ValueError."""
+    value = _object(read_strict_json(raw, MAX_ITEM_LOG_BYTES), {"items", "found"})
+    return _observations(reads, _list(value["items"]), _list(value["found"]))
+
+
 def repeat_delta(observed: Observed) -> float | None:
     """Return the largest change in nats of a token's log-probability in the other batch layout; None when there is none.
 

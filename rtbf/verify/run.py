@@ -1,11 +1,9 @@
-"""Stage 4: score every arm once, let the probes do arithmetic on it, and decide by the pure verdict function.
+"""Stage 4: ask every arm the planned questions, log what they said, compute the probes from the log, and decide by the pure rule.
 
- 1. Check that the artefact's files are the ones the unlearning record names.
- 2. Score forget and held-out items by the original, the unlearned artefact as it will be served, and each control.
- 3. Score once more in another batch layout: how much do the numbers depend on it?
- 4. Write the per-item log.
- 5. Compute each planned probe from what the log says; a probe whose code changed since the plan is refused.
- 6. Judge.
+ 1. Probes are the planned ones, byte for byte; arms share one tokenizer; the items are those whose digests the plan names.
+ 2. Every pass is made (`verify.passes`, `verify.arms`): each set, of each arm, in each state.
+ 3. The per-item log is written and read back: the probes see what the log says and nothing finer.
+ 4. Each planned probe is computed, and the verdict function judges.
 
 Does not prove that the listed probes are enough: what was not tested is listed in the limitations.
 """
@@ -13,86 +11,111 @@ Does not prove that the listed probes are enough: what was not tested is listed 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from rtbf.errors import StalePlan
+from rtbf.errors import ArtefactMismatch, StalePlan
 from rtbf.evidence.canonical import decimal_text, digest_bytes
 from rtbf.lm.load import environment
-from rtbf.lm.scoring import score_items, tokens_of
 from rtbf.plan.card import code_digest, load, probe_cards
 from rtbf.progress import Progress, silent
 from rtbf.statistics.drawn import drawn_by
+from rtbf.verify.arms import NoStore, Work, make_passes
 from rtbf.verify.claim import ALWAYS_STATED
-from rtbf.verify.item_log import PLACES, ArmScores, ItemLog, read_item_log, repeat_delta, write_item_log
+from rtbf.verify.item_log import PLACES, read_item_log, repeat_delta, write_item_log
 from rtbf.verify.measure import measure_from_log
-from rtbf.verify.record import Arm, Verification
+from rtbf.verify.observed import Observed
+from rtbf.verify.passes import planned_passes
+from rtbf.verify.record import MeasuredSet, QualificationUse, Verification
 from rtbf.verify.verdict import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import torch
+    from collections.abc import Mapping, Sequence
 
     from rtbf.lm.encoding import Item
-    from rtbf.lm.item_scores import ItemScores
     from rtbf.plan.record import Plan
     from rtbf.unlearn.record import Unlearned
-    from rtbf.verify.probe import Probe
+    from rtbf.verify.arms import ArmSource, Passes, PassStore
+    from rtbf.verify.asked import Asked
+    from rtbf.verify.observed import PassKey
+    from rtbf.verify.record import ProbeResult
+    from rtbf.verify.states import Attack
 
-OTHER_LAYOUT_ITEMS = 5
-"""Batch size of the repeat measurement; the ordinary one is 16."""
-
-SMALL_MODELS_RELEARN = "Small models that pass such output tests have been seen to relearn a third of what they forgot within 30 steps."
+SMALL_MODELS_RELEARN = "Small models that pass output tests have been seen to relearn a third of what they forgot within 30 steps."
 AIMED_AT_CONTROL = (
     "The stop rule aimed at the mean loss of the control models, which F3 then compares with: F3's mean is not independent of it."
 )
 NO_CONTROL = "There was no control model: nothing here is compared with a model that was not shown the records."
 TOKENIZER_KEPT = "The tokenizer was learned from a corpus that held the records and was not changed; the control models use it too."
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ArmSource:
-    """An arm and how to load its model, so that only one is in memory at a time."""
-
-    arm: Arm
-    load: Callable[[], torch.nn.Module]
+EMULATED = "Quantised states are emulated by quantising and dequantising the weights; kernels of an inference server round otherwise."
+RELEARNED_SMALL = "Relearning was tried with one adapter size, one learning rate and at most 50 steps."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Battery:
-    """The arms and the items of both sides, encoded once for all arms."""
+    """The arms, and what they are asked, encoded once for all of them."""
 
     original: ArmSource
     unlearned: ArmSource
     controls: tuple[ArmSource, ...]
-    forget: Sequence[Item]
-    holdout: Sequence[Item]
+    asked: Mapping[str, Asked]
+    attacks: Mapping[str, Attack]
+    calibration: Sequence[Item]
+
+    @property
+    def sources(self) -> tuple[ArmSource, ...]:
+        """Return the arms in the verification's order."""
+        return (self.original, self.unlearned, *self.controls)
 
 
 def verify(
-    plan: Plan, plan_digest: str, unlearned: Unlearned, unlearned_digest: str, battery: Battery, *, progress: Progress = silent
+    plan: Plan,
+    plan_digest: str,
+    unlearned: Unlearned,
+    unlearned_digest: str,
+    battery: Battery,
+    *,
+    qualification: QualificationUse | None = None,
+    store: PassStore | None = None,
+    time_out_s: float | None = None,
+    progress: Progress = silent,
 ) -> tuple[Verification, bytes]:
-    """Return the verification record and the per-item log as canonical bytes (ids and numbers, no text)."""
+    """Return the verification record and the per-item log as canonical bytes (ids and numbers, no text).
+
+    store        keeps finished passes, so that a run that was killed goes on
+    time_out_s   seconds that one state of one arm may take; its probes are then inconclusive (TIMED_OUT)
+
+    Raises StalePlan for a probe that is not the planned one, ArtefactMismatch for arms with different tokenizers.
+    """
     _require_planned_code(plan)
-    log_bytes = write_item_log(_score_arms(battery, progress))
-    # The probes see what the log says and nothing finer, so that the log gives back these very numbers.
-    log = read_item_log(log_bytes, max_bytes=len(log_bytes))
-    cards = probe_cards()
-    results = [
-        measure_from_log(
-            planned,
-            cards[planned.name],
-            cast("Probe", load("probe", planned.name)),
-            log,
-            seed=plan.seed,
-            artefact_kind=unlearned.kind,
+    arms = tuple(source.arm for source in battery.sources)
+    if len({arm.tokenizer for arm in arms}) > 1:
+        raise ArtefactMismatch(
+            found="arms with different tokenizers",
+            expected="one tokenizer for the original, the unlearned artefact and every control",
+            remedy="make the controls and the artefact with the original's tokenizer; token by token they cannot be compared otherwise",
         )
-        for planned in plan.probes
+    cards = [probe_cards()[planned.name] for planned in plan.probes]
+    names = tuple(arm.name for arm in arms)
+    wanted = planned_passes(cards, battery.asked, names, artefact_kind=unlearned.kind)
+    work = Work(
+        asked=battery.asked,
+        attacks=battery.attacks,
+        calibration=battery.calibration,
+        seed=plan.seed,
+        time_out_s=time_out_s,
+        store=store or NoStore(),
+    )
+    made = make_passes(battery.sources, wanted, work, progress)
+    blind = {asked.name: asked.blind_auc for asked in battery.asked.values() if asked.blind_auc is not None}
+    log_bytes = write_item_log(Observed(arms=names, passes=made.found, failed=made.failed, blind_auc=blind))
+    log = read_item_log(log_bytes, max_bytes=len(log_bytes))
+    results = [
+        measure_from_log(planned, card, load("probe", planned.name), log, arms=arms, seed=plan.seed, artefact_kind=unlearned.kind)
+        for planned, card in zip(plan.probes, cards, strict=True)
     ]
-    delta = repeat_delta(log)
     results.sort(key=lambda result: result.probe_id)
-    n_items_tokens = tokens_of(battery.forget) + tokens_of(battery.holdout)
-    n_arms = 2 + len(battery.controls)
+    sets = _measured_sets(battery.asked, wanted, made)
+    delta = repeat_delta(log)
     return (
         Verification(
             ticket_id=plan.ticket_id,
@@ -100,14 +123,18 @@ def verify(
             plan_digest=plan_digest,
             unlearned_digest=unlearned_digest,
             artefact_kind=unlearned.kind,
-            arms=(battery.original.arm, battery.unlearned.arm, *(source.arm for source in battery.controls)),
+            arms=arms,
             environment=tuple(sorted((*environment(), *drawn_by()))),
             repeat_delta_nats=None if delta is None else decimal_text(delta, places=PLACES),
+            sets=sets,
             probes=tuple(results),
             item_log_digest=digest_bytes(log_bytes),
-            tokens_used=n_items_tokens * n_arms + tokens_of(battery.forget) * (1 + (unlearned.kind == "adapter")),
-            verdict=judge(results, class_requested=plan.guarantee_requested, artefact_kind=unlearned.kind),
-            limitations=_limitations(plan, battery),
+            tokens_used=sum(measured.tokens for measured in sets),
+            qualification=qualification,
+            verdict=judge(
+                results, class_requested=plan.guarantee_requested, artefact_kind=unlearned.kind, qualification=qualification
+            ),
+            limitations=_limitations(plan, battery, results),
         ),
         log_bytes,
     )
@@ -124,34 +151,28 @@ def _require_planned_code(plan: Plan) -> None:
             )
 
 
-def _score_arms(battery: Battery, progress: Progress) -> ItemLog:
-    forget: list[list[ItemScores]] = []
-    holdout: list[list[ItemScores]] = []
-    again: list[ItemScores] = []
-    adapter_off = None
-    for source in (battery.original, battery.unlearned, *battery.controls):
-        model: Any = source.load()
-        step = f"scoring {source.arm.name}"
-        forget.append(score_items(model, battery.forget, progress=progress, step=step))
-        holdout.append(score_items(model, battery.holdout, progress=progress, step=step))
-        if source is battery.unlearned:
-            again = score_items(model, battery.forget, batch_items=OTHER_LAYOUT_ITEMS)
-            if hasattr(model, "disable_adapter"):
-                with model.disable_adapter():
-                    adapter_off = score_items(model, battery.forget, progress=progress, step="scoring with the adapter off")
-        del model
-    return ItemLog(
-        arms=tuple(source.arm.name for source in (battery.original, battery.unlearned, *battery.controls)),
-        forget=ArmScores(original=forget[0], unlearned=forget[1], controls=tuple(forget[2:]), adapter_off=adapter_off),
-        holdout=ArmScores(original=holdout[0], unlearned=holdout[1], controls=tuple(holdout[2:]), adapter_off=None),
-        again=again,
+def _measured_sets(asked: Mapping[str, Asked], wanted: Sequence[PassKey], made: Passes) -> tuple[MeasuredSet, ...]:
+    passes = {name: sum(key.items == name for key in wanted) for name in asked}
+    return tuple(
+        MeasuredSet(
+            name=name,
+            items=len(one.items),
+            passes=passes[name],
+            planned_tokens=one.tokens * passes[name],
+            tokens=made.tokens.get(name, 0),
+        )
+        for name, one in sorted(asked.items())
+        if passes[name]
     )
 
 
-def _limitations(plan: Plan, battery: Battery) -> tuple[str, ...]:
+def _limitations(plan: Plan, battery: Battery, results: Sequence[ProbeResult]) -> tuple[str, ...]:
     own = [SMALL_MODELS_RELEARN]
     if battery.controls:
         own += [TOKENIZER_KEPT, AIMED_AT_CONTROL]
     else:
         own.append(f"{NO_CONTROL} Reason: {plan.controls.reason}")
+    measured = {result.probe_id.partition(".")[0] for result in results if result.estimate is not None}
+    own += [EMULATED] if "R3" in measured else []
+    own += [RELEARNED_SMALL] if "R4" in measured else []
     return (*own, *ALWAYS_STATED)

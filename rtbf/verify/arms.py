@@ -1,0 +1,203 @@
+"""Make every pass: load one arm after the other, put it into each state, ask it each set, and keep what it said. Wakes torch.
+
+A pass that was made before is read from the store of passes instead, so that a run which was killed goes on where it was. A pass
+that stops with an error or runs out of time is noted with its reason; what the caller's progress raises (a lost lease, a
+cancellation) goes through, and so does every refusal of ours: a wrong file is no weak measurement.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol
+
+from rtbf.errors import RTBFError
+from rtbf.evidence.canonical import digest_of
+from rtbf.lm.load import environment
+from rtbf.lm.states.relearn import CHECKS, relearn
+from rtbf.verify.asked import LAYOUT, ask_set
+from rtbf.verify.item_log import AGAIN, read_pass, write_pass
+from rtbf.verify.observed import AS_SERVED, PassKey
+from rtbf.verify.states import attack_of, in_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import torch
+
+    from rtbf.lm.encoding import Item
+    from rtbf.progress import Progress
+    from rtbf.verify.asked import Asked
+    from rtbf.verify.observed import Observation
+    from rtbf.verify.record import Arm
+    from rtbf.verify.states import Attack
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArmSource:
+    """An arm and how to load its model, so that only one is in memory at a time."""
+
+    arm: Arm
+    load: Callable[[], torch.nn.Module]
+
+
+class PassStore(Protocol):
+    """Where finished passes lie, sealed, by the digest of everything that they follow from."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was put under `key`, or None."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep `content` under `key`, all or nothing."""
+
+
+class NoStore:
+    """Keeps nothing: every pass is made."""
+
+    def get(self, key: str) -> bytes | None:  # noqa: ARG002 - as the protocol names it
+        """Return None."""
+        return None
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What is asked of the arms.
+
+    attacks       relearning attacks by name
+    calibration   retained items that tell pruning which inputs matter
+    seed          of sampling and relearning
+    time_out_s    seconds that one state of one arm may take; None for no limit
+    """
+
+    asked: Mapping[str, Asked]
+    attacks: Mapping[str, Attack]
+    calibration: Sequence[Item]
+    seed: int
+    time_out_s: float | None
+    store: PassStore
+
+
+@dataclass(kw_only=True, slots=True)
+class Passes:
+    """What was found so far, and the forward tokens spent on it in this or an earlier run, by set."""
+
+    found: dict[PassKey, tuple[Observation, ...]]
+    failed: dict[PassKey, str]
+    tokens: dict[str, int]
+
+
+class TimedOutError(Exception):
+    """One state of one arm took longer than it may."""
+
+
+def make_passes(sources: Sequence[ArmSource], wanted: Sequence[PassKey], work: Work, progress: Progress) -> Passes:
+    """Return what every wanted pass found; `progress` counts forward tokens of all of them under the step "measuring"."""
+    made = Passes(found={}, failed={}, tokens={})
+    total = sum(work.asked[key.items].tokens for key in wanted)
+
+    def tell() -> None:
+        progress("measuring", min(total, sum(made.tokens.values())), total)
+
+    tell()
+    for source in sources:
+        own = [key for key in wanted if key.arm == source.arm.name]
+        names = {key: _store_key(source.arm, key, work) for key in own}
+        missing = []
+        for key in own:
+            kept = work.store.get(names[key])
+            if kept is None:
+                missing.append(key)
+            else:
+                _note(made, key, read_pass(kept, work.asked[key.items].reads), work)
+        if missing:
+            _make(source.load(), missing, names, work, made, tell)
+    return made
+
+
+def _make(
+    model: torch.nn.Module, missing: Sequence[PassKey], names: Mapping[PassKey, str], work: Work, made: Passes, tell: Callable[[], None]
+) -> None:
+    """Make one arm's passes, state by state; relearning attacks are entered once and looked at on their way."""
+    for family, keys in groupby(missing, key=lambda key: key.state.partition("@")[0]):
+        group = list(keys)
+        attack = attack_of(group[0].state)
+        with _excused(group, made):
+            deadline = None if work.time_out_s is None else time.monotonic() + work.time_out_s
+            if attack is None:
+                with in_state(model, group[0].state, work.calibration) as measured:
+                    _ask(measured, group, names, work, made, tell, deadline)
+                continue
+            with contextlib.closing(_relearned(model, work.attacks[family], work.seed)) as steps:
+                for step in steps:
+                    now = [key for key in group if attack_of(key.state) == (family, step)]
+                    _ask(model, now, names, work, made, tell, deadline)
+
+
+def _relearned(model: torch.nn.Module, attack: Attack, seed: int):  # noqa: ANN202 - the attack's own iterator, which has a close()
+    return relearn(model, attack.items, learning_rate=attack.learning_rate, seed=seed, checks=CHECKS)
+
+
+@contextlib.contextmanager
+def _excused(group: Sequence[PassKey], made: Passes):  # noqa: ANN202 - a context manager
+    """Note why the group's passes that were not made were not; errors of ours go through."""
+    reason = None
+    try:
+        yield
+    except TimedOutError:
+        reason = "TIMED_OUT"
+    except RTBFError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a state or a set met, its probes are inconclusive and the others go on
+        reason = "PROBE_ERROR"
+    if reason is not None:
+        made.failed.update({key: reason for key in group if key not in made.found})
+
+
+def _ask(
+    model: torch.nn.Module,
+    keys: Iterable[PassKey],
+    names: Mapping[PassKey, str],
+    work: Work,
+    made: Passes,
+    tell: Callable[[], None],
+    deadline: float | None,
+) -> None:
+    def within_time(_step: str, _done: int, _total: int) -> None:
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimedOutError
+
+    for key in keys:
+        asked = work.asked[key.items]
+        found = ask_set(
+            model, asked, is_plain=key.state not in {AS_SERVED}, is_other_layout=key.state == AGAIN, seed=work.seed, progress=within_time
+        )
+        work.store.put(names[key], write_pass(found))
+        # What a pass gives is what is kept of it, so that a run which was killed midway gives the same record.
+        _note(made, key, read_pass(write_pass(found), asked.reads), work)
+        tell()
+
+
+def _note(made: Passes, key: PassKey, found: tuple[Observation, ...], work: Work) -> None:
+    made.found[key] = found
+    made.tokens[key.items] = made.tokens.get(key.items, 0) + work.asked[key.items].tokens
+
+
+def _store_key(arm: Arm, key: PassKey, work: Work) -> str:
+    """Return a digest of everything that a pass follows from; never of a name that another model could bear."""
+    asked = work.asked[key.items]
+    attack = attack_of(key.state)
+    trained_on = None if attack is None else _attack_digest(work.attacks[attack[0]])
+    calibration = digest_of([list(item.answer_ids) for item in work.calibration]) if key.state.startswith("pruned") else None
+    return digest_of(
+        [arm.digest, arm.adapter_state, key.state, asked.digest, asked.samples, asked.temperature, LAYOUT, work.seed, trained_on,
+         calibration, dict(environment())]
+    )  # fmt: skip
+
+
+def _attack_digest(attack: Attack) -> str:
+    return digest_of([attack.name, str(attack.learning_rate), [[list(item.prompt_ids), list(item.answer_ids)] for item in attack.items]])
