@@ -1,0 +1,40 @@
+"""The attacker's half and the held-out half: disjoint, complete, seeded, and none below four records."""
+
+from __future__ import annotations
+
+import pytest
+
+from rtbf.lm.states.halves import split_records
+
+
+@pytest.mark.parametrize(("n", "n_attacker"), [(4, 2), (5, 2), (20, 10), (21, 10)])
+def test_the_halves_are_disjoint_and_together_all_records(n: int, n_attacker: int) -> None:
+    records = [f"abcdef:{place}" for place in range(n)]
+
+    halves = split_records(records, seed=3)
+
+    assert halves is not None
+    attacker, held_out = halves
+    assert len(attacker) == n_attacker
+    assert sorted(attacker + held_out) == sorted(records)
+    assert list(attacker) == sorted(attacker)
+    assert list(held_out) == sorted(held_out)
+
+
+def test_the_split_depends_on_the_records_and_the_seed_and_on_nothing_else() -> None:
+    records = [f"abcdef:{place}" for place in range(20)]
+
+    assert split_records(records, 3) == split_records(reversed(records + records), 3)
+    assert len({split_records(records, seed) for seed in range(20)}) == 20
+
+
+def test_every_record_is_in_either_half_under_some_seed() -> None:
+    attackers = [halves[0] for seed in range(200) if (halves := split_records("abcd", seed)) is not None]
+
+    # Each of four is drawn in half of the seeds: 100 ± 7; within four deviations.
+    assert all(72 < sum(record in attacker for attacker in attackers) < 128 for record in "abcd")
+
+
+def test_fewer_than_four_records_have_no_halves() -> None:
+    assert split_records(["a", "b", "c", "c", "c"], 1) is None
+    assert split_records([], 1) is None
