@@ -18,10 +18,12 @@ from rtbf.footprint.record import Footprint
 from rtbf.footprint.run import find_footprint
 from rtbf.pipeline.closing import finish_ticket
 from rtbf.pipeline.footprints import finish_footprint, footprint_revision
+from rtbf.pipeline.item_log import SEALED_NAME
 from rtbf.pipeline.ledger import newest_sealed
 from rtbf.pipeline.moves import next_stage
 from rtbf.pipeline.plans import approved_plan, finish_plan, reopen_planning, require_plannable, start_unlearning
 from rtbf.pipeline.purge import purge_if_closed
+from rtbf.pipeline.questions import SealedPasses, open_sealed_questions, seal_questions
 from rtbf.pipeline.reporting import case_of
 from rtbf.pipeline.reports import drop_unrecorded_reports, outdated_reports
 from rtbf.pipeline.stamping import ask_time_stamp
@@ -68,6 +70,8 @@ class WorkSettings:
     torch_threads: int
     phone_region: str
     owner: str
+    state_time_out_s: float | None = None
+    """Seconds that one state of one arm may take in a verification; None for no limit."""
 
 
 def advance(
@@ -176,7 +180,7 @@ def _plan(
         actor_id = actor_id_for(session, actor, installation.clock())
         holds = all_holds(session)
         restricted = restricted_records(session, but=ticket_id)
-    plan = planned(
+    plan, words = planned(
         installation,
         view,
         request or PlanRequest(),
@@ -186,9 +190,11 @@ def _plan(
         restricted=restricted,
         grace_s=installation.policy.grace_s,
         approval_valid_s=installation.policy.approval_valid_s,
+        profile=installation.policy.profile,
         threads=work.torch_threads,
         progress=progress,
     )
+    seal_questions(installation, plan, words)
     reopen_planning(installation, ticket_id, actor)
     finish_plan(installation, plan, actor)
 
@@ -214,18 +220,24 @@ def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: P
 
 def _verify(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
     _require_ml()
-    from rtbf.material import verification_battery  # noqa: PLC0415
+    from rtbf.battery import verification_battery  # noqa: PLC0415
     from rtbf.verify.run import verify  # noqa: PLC0415
 
     with installation.transaction() as session:
         plan, plan_digest = approved_plan(session, ticket_id)
         unlearned, unlearned_digest = required(latest_record(session, ticket_id, Unlearned), "unlearned model", ticket_id)
         key = ticket_key(session, installation.kek, ticket_id)
-    battery = verification_battery(installation, plan, unlearned, threads=work.torch_threads, progress=progress)
-    verification, item_log = verify(plan, plan_digest, unlearned, unlearned_digest, battery, progress=progress)
+    words = open_sealed_questions(installation, plan)
+    battery = verification_battery(installation, plan, unlearned, words, threads=work.torch_threads, progress=progress)
+    passes = SealedPasses(installation, ticket_id, plan.attempt, key)
+    verification, item_log = verify(
+        plan, plan_digest, unlearned, unlearned_digest, battery, store=passes, time_out_s=work.state_time_out_s, progress=progress
+    )
     log_path = installation.home.artefacts_of(ticket_id, plan.attempt)
     make_private_folder(log_path)
-    replace_file(log_path / "items.sealed", seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
+    replace_file(log_path / SEALED_NAME, seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
+    # The log holds all that the passes held; they were kept for a run that is killed.
+    passes.drop()
     report = _issued(installation, verification, actor, None)
     finish_verification(installation, verification, report, actor)
     # The event that seals the report comes under a head at once, where the log key is.

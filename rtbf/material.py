@@ -11,9 +11,7 @@ from rtbf.corpora.reading import read_records, read_selected
 from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
 from rtbf.foundry import ancestors_of, control_model, why_no_control
-from rtbf.lm.adapters import load_adapter
-from rtbf.lm.digest import require_digest
-from rtbf.lm.encoding import scoring_items, training_items
+from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, folder_context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.recipes.plain import Base
 from rtbf.lm.record import Model, Removal
@@ -22,20 +20,18 @@ from rtbf.plan.card import load
 from rtbf.plan.cost import training_cost
 from rtbf.plan.decisions import require_decided
 from rtbf.plan.holds import held_items
+from rtbf.plan.profile import profile_named
 from rtbf.plan.quorum import quorum_for
 from rtbf.plan.record import Control
 from rtbf.plan.run import Level, Selection, choose_model, freeze, select
 from rtbf.progress import Progress, silent
+from rtbf.questions import Encoding, Told, make_questions
 from rtbf.store import registry
 from rtbf.unlearn.run import Material
-from rtbf.verify.record import Arm
-from rtbf.verify.run import ArmSource, Battery
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
-
-    import torch
 
     from rtbf.corpora.corpus import CorpusEntry, Record
     from rtbf.installation import Installation
@@ -46,9 +42,6 @@ if TYPE_CHECKING:
     from rtbf.plan.request import PlanRequest
     from rtbf.ticket_view import TicketView
     from rtbf.unlearn.record import Unlearned
-
-N_CONTROLS = 1
-"""Control models per ticket in this version; PROTOCOL asks for 5 before it speaks of a reference band."""
 
 
 def planned(
@@ -62,14 +55,18 @@ def planned(
     restricted: Mapping[str, Collection[str]],
     grace_s: int,
     approval_valid_s: int,
+    profile: str,
     threads: int,
     progress: Progress = silent,
-) -> Plan:
-    """Return a frozen plan for the ticket: data drawn, controls trained, levels measured, method tuned to them.
+) -> tuple[Plan, bytes]:
+    """Return a frozen plan for the ticket and the words of its questions, to be sealed.
+
+    Data is drawn, controls are trained, levels measured, the method tuned to them, and every question is made.
 
     decisions    the ticket's newest; None, or some that leave an item open, give no plan
     holds        every hold of the installation; those that are live now count
     restricted   by corpus version, the records that other open tickets are about: none is drawn as a sample
+    profile      how much the verification asks where the request names no profile
 
     Raises PlanImpossible, StalePlan, BadInput and UnknownName as `rtbf.plan.run.select` says.
     """
@@ -97,7 +94,21 @@ def planned(
         restricted=restricted.get(reached.version, ()),
         now=now,
     )
-    level, controls, reason, control_cost = _measure_level(installation, view, model, original, entry, records, selection, progress)
+    profile = request.profile or profile
+    told = _told(installation, model, entry, selection, records)
+    level, controls, reason, control_cost = _measure_level(
+        installation, view, model, original, entry, records, told, selection, profile_named(profile).controls, progress
+    )
+    questions, words = make_questions(
+        request,
+        told,
+        Encoding(tokenizer=load_tokenizer(original), max_tokens=folder_context_tokens(original)),
+        profile=profile,
+        seed=selection.seed,
+        n_controls=len(controls),
+        artefact_kind=_kind_of(request, selection),
+        n_parameters=level.model_parameters,
+    )
     propose = getattr(load("method", selection.card.name), "propose", None)
     proposed = (
         {}
@@ -106,7 +117,7 @@ def planned(
             sequence_drop_nats=level.sequence_drop_nats, answer_tokens=level.answer_tokens, model_parameters=level.model_parameters
         )
     )
-    return freeze(
+    plan = freeze(
         request,
         selection,
         ticket_id=view.ticket.ticket_id,
@@ -114,6 +125,8 @@ def planned(
         planned_by=planner_id,
         footprint_digest=digest_of(view.footprint),
         level=level,
+        questions=questions,
+        qualification=None,
         controls=controls,
         controls_reason=reason,
         control_cost=control_cost,
@@ -122,6 +135,7 @@ def planned(
         grace_s=grace_s,
         approval_valid_s=approval_valid_s,
     )
+    return plan, words
 
 
 def unlearning_material(installation: Installation, plan: Plan, *, withheld: tuple[str, ...], threads: int) -> tuple[Material, Path]:
@@ -130,19 +144,19 @@ def unlearning_material(installation: Installation, plan: Plan, *, withheld: tup
     withheld   records of the forget set that must not be unlearned (`rtbf.plan.withhold`): none of their items is handed on
     """
     prepare_torch(threads)
-    original, entry = _original_of(installation, plan)
+    original, entry = original_of(installation, plan)
     model = load_model(original, plan.model_digest, "the model to change")
     tokenizer = load_tokenizer(original)
     size = context_tokens(model)
     # The withheld ones are encoded too, since a long record has several items and each has its place among the levels.
-    items = training_items(_selected(installation, entry, plan.forget), tokenizer, size)
+    items = training_items(selected_records(installation, entry, plan.forget), tokenizer, size)
     places = tuple(place for place, item in enumerate(items) if item.record_id not in withheld)
     material = Material(
         model=model,
         tokenizer=tokenizer,
         forget=[items[place] for place in places],
         level_places=places,
-        retain=training_items(_selected(installation, entry, plan.retain), tokenizer, size),
+        retain=training_items(selected_records(installation, entry, plan.retain), tokenizer, size),
         withheld=withheld,
     )
     return material, original
@@ -162,7 +176,7 @@ def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, re
         plan_digest=plan_digest,
         corpus=plan.forget.corpus,
         version=plan.forget.version,
-        record_ids=_unlearned_ids(plan, record),
+        record_ids=unlearned_ids(plan, record),
     )
     return Model(
         name=plan.model,
@@ -179,90 +193,62 @@ def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, re
     )
 
 
-def verification_battery(
-    installation: Installation, plan: Plan, unlearned: Unlearned, *, threads: int, progress: Progress = silent
-) -> Battery:
-    """Return the arms of the plan, each with its loader, and the items of both sides, without what was withheld.
-
-    The controls stay those of the plan: they were never shown any record of its forget set, withheld or not.
-    """
-    prepare_torch(threads)
-    original, entry = _original_of(installation, plan)
-    tokenizer = load_tokenizer(original)
-    size = folder_context_tokens(original)
-    controls = []
-    for number, control in enumerate(plan.controls.models, start=1):
-        folder, digest, _ = _control(installation, plan.ticket_id, plan, original, entry, number, progress)
-        require_digest(folder, control.digest, f"control model {number}")
-        arm = Arm(name=f"control-{number}", role="control", digest=digest, adapter_state="none", seed=control.seed)
-        controls.append(ArmSource(arm=arm, load=_loader(folder, digest, "a control model")))
-    return Battery(
-        original=ArmSource(
-            arm=Arm(name="original", role="original", digest=plan.model_digest, adapter_state="none", seed=None),
-            load=_loader(original, plan.model_digest, "the original model"),
-        ),
-        unlearned=_unlearned_arm(installation, plan, unlearned, original),
-        controls=tuple(controls),
-        forget=scoring_items(read_selected(entry, installation.home.resolved, _unlearned_ids(plan, unlearned)), tokenizer, size),
-        holdout=scoring_items(_selected(installation, entry, plan.utility_holdout), tokenizer, size),
+def _told(installation: Installation, model: Model, entry: CorpusEntry, selection: Selection, records: Sequence[Record]) -> Told:
+    by_id = {record.record_id: record for record in records}
+    forget, retain, holdout = (
+        [by_id[record_id] for record_id in chosen.record_ids] for chosen in (selection.forget, selection.retain, selection.utility_holdout)
     )
+    return Told(forget=forget, retain=retain, holdout=holdout, earlier=earlier_records(installation, model, entry))
 
 
-def _unlearned_ids(plan: Plan, unlearned: Unlearned) -> tuple[str, ...]:
+def earlier_records(installation: Installation, model: Model, entry: CorpusEntry) -> tuple[Record, ...]:
+    """Return the records that earlier tickets removed from these weights, as far as this corpus version still has them."""
+    removed = {record_id for removal in model.removals if removal.version == entry.version.digest for record_id in removal.record_ids}
+    if not removed:
+        return ()
+    return tuple(record for record in read_records(entry, installation.home.resolved) if record.record_id in removed)
+
+
+def _kind_of(request: PlanRequest, selection: Selection) -> str:
+    """Return what kind of artefact the plan will come to."""
+    if selection.card.artefact == "none":
+        return "unchanged"
+    return "merged" if request.is_merged else "adapter"
+
+
+def unlearned_ids(plan: Plan, unlearned: Unlearned) -> tuple[str, ...]:
+    """Return the forget records that were in fact unlearned, in the plan's order."""
     withheld = set(unlearned.withheld)
     return tuple(record_id for record_id in plan.forget.record_ids if record_id not in withheld)
 
 
-def _unlearned_arm(installation: Installation, plan: Plan, unlearned: Unlearned, original: Path) -> ArmSource:
-    folder = installation.home.artefacts_of(plan.ticket_id, plan.attempt)
-    loaders = {
-        "unchanged": _loader(original, plan.model_digest, "the unchanged model"),
-        "merged": _loader(folder / "merged", unlearned.artefact_digest, "the merged model"),
-        "adapter": lambda: _with_adapter(folder / "adapter", unlearned, original, plan),
-    }
-    states = {"unchanged": "none", "merged": "merged", "adapter": "active"}
-    arm = Arm(name="unlearned", role="unlearned", digest=unlearned.artefact_digest, adapter_state=states[unlearned.kind], seed=plan.seed)
-    return ArmSource(arm=arm, load=loaders[unlearned.kind])
-
-
-def _with_adapter(folder: Path, unlearned: Unlearned, original: Path, plan: Plan) -> torch.nn.Module:
-    require_digest(folder, unlearned.artefact_digest, "the adapter")
-    return load_adapter(load_model(original, plan.model_digest, "the adapter's base"), folder)
-
-
-def _loader(folder: Path, digest: str, what: str) -> Any:  # noqa: ANN401 - a callable without arguments
-    return lambda: load_model(folder, digest, what)
-
-
-def _measure_level(
+def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
     installation: Installation,
     view: TicketView,
     model: Model,
     original: Path,
     entry: CorpusEntry,
     records: list[Record],
+    told: Told,
     selection: Selection,
+    n_controls: int,
     progress: Progress,
 ) -> tuple[Level, list[Control], str, int]:
     """Train what controls are cheap, and measure where original and controls stand on the forget items."""
     network: Any = load_model(original, model.digest, "the model to change")
     tokenizer = load_tokenizer(original)
     size = context_tokens(network)
-    by_id = {record.record_id: record for record in records}
-    forget, retain, holdout = (
-        training_items([by_id[record_id] for record_id in chosen.record_ids], tokenizer, size)
-        for chosen in (selection.forget, selection.retain, selection.utility_holdout)
-    )
+    forget, retain = (training_items(chosen, tokenizer, size) for chosen in (told.forget, told.retain))
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     corpus_tokens = tokens_of(training_items(records, tokenizer, size))
-    before = score_items(network, forget, progress=progress, step="scoring the original")
+    before = score_items(network, forget, columns="plain", progress=progress, step="scoring the original")
     found_in = {hit.version for hit in view.footprint.hits} if view.footprint is not None else set()
     reason = why_no_control(model, ancestors_of(installation, model), found_in, n_parameters, corpus_tokens)
     controls, after, cost = [], [], 0
-    for number in range(1, N_CONTROLS + 1 if reason is None else 1):
-        folder, digest, seed = _control(installation, view.ticket.ticket_id, selection, original, entry, number, progress, model)
+    for number in range(1, n_controls + 1 if reason is None else 1):
+        folder, digest, seed = control_of(installation, view.ticket.ticket_id, selection, original, entry, number, progress, model)
         controls.append(Control(seed=seed, digest=digest))
-        after.append(score_items(load_model(folder, digest, "a control model"), forget))
+        after.append(score_items(load_model(folder, digest, "a control model"), forget, columns="plain"))
         cost += training_cost(corpus_tokens, int(dict(model.recipe)["epochs"]))
     level = Level(
         item_levels_nats=_item_levels(after),
@@ -272,13 +258,12 @@ def _measure_level(
         forget_items=len(forget),
         forget_tokens=tokens_of(forget),
         retain_tokens=tokens_of(retain),
-        holdout_tokens=tokens_of(holdout),
     )
     made = f"{len(controls)} trained by the original's recipe without the {len(selection.forget.record_ids)} record(s)"
     return level, controls, reason or made, cost
 
 
-def _control(
+def control_of(
     installation: Installation,
     ticket_id: str,
     plan: Plan | Selection,
@@ -288,6 +273,7 @@ def _control(
     progress: Progress,
     model: Model | None = None,
 ) -> tuple[Path, str, int]:
+    """Return (folder, digest, seed) of the plan's control `number`, made when it is not there yet."""
     with installation.transaction() as session:
         if model is None:
             assert not isinstance(plan, Selection)
@@ -306,14 +292,16 @@ def _gone(model: Model, version: str) -> set[str]:
     return gone | {record_id for removal in model.removals if removal.version == version for record_id in removal.record_ids}
 
 
-def _original_of(installation: Installation, plan: Plan) -> tuple[Path, CorpusEntry]:
+def original_of(installation: Installation, plan: Plan) -> tuple[Path, CorpusEntry]:
+    """Return the folder of the model that the plan changes, and the corpus version it was trained on."""
     with installation.transaction() as session:
         registered = registry.model_with_digest(session, plan.model_digest)
         entry = registry.corpus_version(session, plan.forget.version)
     return installation.home.resolved(registered.location), entry
 
 
-def _selected(installation: Installation, entry: CorpusEntry, chosen: RecordSet) -> tuple[Record, ...]:
+def selected_records(installation: Installation, entry: CorpusEntry, chosen: RecordSet) -> tuple[Record, ...]:
+    """Return the chosen records in their order."""
     return read_selected(entry, installation.home.resolved, chosen.record_ids)
 
 

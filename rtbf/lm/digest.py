@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+TOKENIZER_TABLES = frozenset({"tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model"})
+"""Files that hold what a text's token ids follow from; settings beside them carry paths and versions too."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArtefactFile:
     """One file of an artefact: name relative to its folder, SHA-256, size."""
@@ -44,6 +48,21 @@ def list_files(folder: Path) -> tuple[ArtefactFile, ...]:
 def digest_of_files(files: tuple[ArtefactFile, ...]) -> str:
     """Return one digest over the sorted list of (name, SHA-256)."""
     return digest_of([[file.name, file.sha256] for file in sorted(files, key=lambda file: file.name)])
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """Return one digest over the tokenizer's tables in a model folder: what turns text into token ids, not how it is displayed.
+
+    Raises ModelFolderRefused when the folder has none.
+    """
+    files = tuple(file for file in list_files(folder) if file.name in TOKENIZER_TABLES)
+    if not files:
+        raise ModelFolderRefused(
+            found="a model folder without a tokenizer",
+            expected=f"one of {', '.join(sorted(TOKENIZER_TABLES))}",
+            remedy="save the tokenizer beside the weights",
+        )
+    return digest_of_files(files)
 
 
 def require_digest(folder: Path, expected: str, what: str) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rtbf.errors import IllegalMove, TicketBusy
 from rtbf.pipeline.copies import LIST_PREFIX, Copy, delete_copies, finish_lists, unfinished_lists, write_list
 from rtbf.pipeline.moves import note
+from rtbf.pipeline.questions import PASSES_NAME, QUESTIONS_NAME
 from rtbf.pipeline.remaining import open_remaining
 from rtbf.pipeline.residuals import open_residual
 from rtbf.plan.record import Plan
@@ -51,6 +52,7 @@ _ITEM_LOG = "items.sealed"
 _STAYS_A_WHILE = frozenset({"item_log", "letter"})
 _KINDS = {
     "controls": "control_model", "checkpoint": "training_checkpoint", "adapter": "adapter", "merged": "weights", _ITEM_LOG: "item_log",
+    QUESTIONS_NAME: "questions", PASSES_NAME: "passes",
 }  # fmt: skip
 """Name within a ticket's folder → what a copy of it is called. Hidden names are what an interrupted writer left."""
 

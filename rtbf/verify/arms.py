@@ -1,7 +1,7 @@
 """Make every pass: load one arm after the other, put it into each state, ask it each set, and keep what it said. Wakes torch.
 
-A pass that was made before is read from the store of passes instead, so that a run which was killed goes on where it was. A pass
-that stops with an error or runs out of time is noted with its reason; what the caller's progress raises (a lost lease, a
+A pass that was made before is read from the store instead, so that a run which was killed goes on where it was. A pass that
+stops with an error or runs out of time is noted with its reason. What the caller's progress raises (a lost lease, a
 cancellation) goes through, and so does every refusal of ours: a wrong file is no weak measurement.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
-from rtbf.errors import RTBFError
+from rtbf.errors import Fault, RTBFError
 from rtbf.evidence.canonical import digest_of
 from rtbf.lm.load import environment
 from rtbf.lm.states.relearn import CHECKS, relearn
@@ -150,6 +150,9 @@ def _excused(group: Sequence[PassKey], made: Passes):  # noqa: ANN202 - a contex
         yield
     except TimedOutError:
         reason = "TIMED_OUT"
+    except Fault:
+        # An attack whose loss is not finite, a card that names no state of ours: that says nothing about the model.
+        reason = "PROBE_ERROR"
     except RTBFError:
         raise
     except Exception:  # noqa: BLE001 - whatever a state or a set met, its probes are inconclusive and the others go on
@@ -174,7 +177,7 @@ def _ask(
     for key in keys:
         asked = work.asked[key.items]
         found = ask_set(
-            model, asked, is_plain=key.state not in {AS_SERVED}, is_other_layout=key.state == AGAIN, seed=work.seed, progress=within_time
+            model, asked, is_plain=key.state != AS_SERVED, is_other_layout=key.state == AGAIN, seed=work.seed, progress=within_time
         )
         work.store.put(names[key], write_pass(found))
         # What a pass gives is what is kept of it, so that a run which was killed midway gives the same record.

@@ -26,6 +26,7 @@ from rtbf.verify.measure import measure_from_log
 from rtbf.verify.observed import Observed
 from rtbf.verify.passes import planned_passes
 from rtbf.verify.record import MeasuredSet, QualificationUse, Verification
+from rtbf.verify.states import attack_of, relearning_tokens
 from rtbf.verify.verdict import judge
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from rtbf.verify.record import ProbeResult
     from rtbf.verify.states import Attack
 
+RELEARNING_STEPS = "relearning steps"
 SMALL_MODELS_RELEARN = "Small models that pass output tests have been seen to relearn a third of what they forgot within 30 steps."
 AIMED_AT_CONTROL = (
     "The stop rule aimed at the mean loss of the control models, which F3 then compares with: F3's mean is not independent of it."
@@ -114,7 +116,7 @@ def verify(
         for planned, card in zip(plan.probes, cards, strict=True)
     ]
     results.sort(key=lambda result: result.probe_id)
-    sets = _measured_sets(battery.asked, wanted, made)
+    sets = _measured_sets(battery, wanted, made, plan.seed)
     delta = repeat_delta(log)
     return (
         Verification(
@@ -131,9 +133,7 @@ def verify(
             item_log_digest=digest_bytes(log_bytes),
             tokens_used=sum(measured.tokens for measured in sets),
             qualification=qualification,
-            verdict=judge(
-                results, class_requested=plan.guarantee_requested, artefact_kind=unlearned.kind, qualification=qualification
-            ),
+            verdict=judge(results, class_requested=plan.guarantee_requested, artefact_kind=unlearned.kind, qualification=qualification),
             limitations=_limitations(plan, battery, results),
         ),
         log_bytes,
@@ -151,9 +151,10 @@ def _require_planned_code(plan: Plan) -> None:
             )
 
 
-def _measured_sets(asked: Mapping[str, Asked], wanted: Sequence[PassKey], made: Passes) -> tuple[MeasuredSet, ...]:
-    passes = {name: sum(key.items == name for key in wanted) for name in asked}
-    return tuple(
+def _measured_sets(battery: Battery, wanted: Sequence[PassKey], made: Passes, seed: int) -> tuple[MeasuredSet, ...]:
+    """Return what every set cost, and, as a set of its own, what the relearning attacks did."""
+    passes = {name: sum(key.items == name for key in wanted) for name in battery.asked}
+    measured = [
         MeasuredSet(
             name=name,
             items=len(one.items),
@@ -161,9 +162,21 @@ def _measured_sets(asked: Mapping[str, Asked], wanted: Sequence[PassKey], made: 
             planned_tokens=one.tokens * passes[name],
             tokens=made.tokens.get(name, 0),
         )
-        for name, one in sorted(asked.items())
+        for name, one in sorted(battery.asked.items())
         if passes[name]
-    )
+    ]
+    runs = {(key.arm, attack[0]) for key in wanted if (attack := attack_of(key.state)) is not None}
+    if runs:
+        measured.append(
+            MeasuredSet(
+                name=RELEARNING_STEPS,
+                items=sum(len(attack.items) for attack in battery.attacks.values()),
+                passes=len(runs),
+                planned_tokens=relearning_tokens(battery.attacks, wanted, seed),
+                tokens=relearning_tokens(battery.attacks, made.found, seed),
+            )
+        )
+    return tuple(measured)
 
 
 def _limitations(plan: Plan, battery: Battery, results: Sequence[ProbeResult]) -> tuple[str, ...]:

@@ -15,14 +15,16 @@ from rtbf.errors import Fault
 from rtbf.lm.states.adapter import adapter_off, adapter_scaled, merged_copy
 from rtbf.lm.states.prune import activation_norms, pruned
 from rtbf.lm.states.quantise import quantised
+from rtbf.lm.states.relearn import attack_tokens
 from rtbf.verify.item_log import AGAIN
 from rtbf.verify.observed import AS_SERVED
 from rtbf.verify.passes import RELEARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rtbf.lm.encoding import Item
+    from rtbf.verify.observed import PassKey
 
 _SCALE, _PRUNED = "scale-", "pruned-"
 _CALIBRATION_ITEMS = 64
@@ -36,6 +38,12 @@ class Attack:
     name: str
     items: Sequence[Item]
     learning_rate: float
+
+
+def relearning_tokens(attacks: Mapping[str, Attack], passes: Iterable[PassKey], seed: int) -> int:
+    """Return what the attacks of these passes cost in forward tokens: each is run once for every arm that is looked at under it."""
+    runs = {(key.arm, found[0]) for key in passes if (found := attack_of(key.state)) is not None}
+    return sum(attack_tokens(attacks[name].items, seed=seed) for _, name in runs if name in attacks)
 
 
 def attack_of(state: str) -> tuple[str, int] | None:

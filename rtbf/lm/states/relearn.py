@@ -67,6 +67,12 @@ def relearn(
     return _attack(model, list(items), learning_rate, seed, tuple(checks), batch_items)
 
 
+def attack_tokens(items: Sequence[Item], *, seed: int, steps: int = CHECKS[-1], batch_items: int = BATCH_ITEMS) -> int:
+    """Return the cost of one attack in forward tokens, known before it is run: a training step counts 3 per token, padding none."""
+    batches = _batches(len(items), batch_items, seed)
+    return 3 * sum(items[place].length for _ in range(steps) for place in next(batches))
+
+
 def _attack(
     model: torch.nn.Module, items: list[Item], learning_rate: float, seed: int, checks: tuple[int, ...], batch_items: int
 ) -> Iterator[int]:
