@@ -75,9 +75,13 @@ def summary(observed: Observed) -> Summary | None:
 
 
 def _parts(observed: Observed, arm: str) -> tuple[float | None, float | None, float | None]:
-    """Return the means of probability, ROUGE-L recall and max(0, 1 − R)."""
+    """Return the means of probability, ROUGE-L recall and max(0, 1 − R); a reply that has no gold answer has no recall and no part."""
     scores = [scores.log_probs for scores in observed.scores("holdout", arm) if isinstance(scores, ItemScores) and scores.log_probs]
-    replies = [reply.rouge_recall for reply in observed.scores("retain_answers", arm) if isinstance(reply, ReplyScores) and reply.samples]
+    replies = [
+        reply.rouge_recall
+        for reply in observed.scores("retain_answers", arm)
+        if isinstance(reply, ReplyScores) and reply.samples and not math.isnan(reply.rouge_recall)
+    ]
     choices = [
         choice
         for choice in observed.scores("retain_choices", arm)

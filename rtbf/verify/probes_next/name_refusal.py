@@ -1,6 +1,7 @@
 """U6: whether the model has begun to refuse because a name is like the subject's.
 
-Value: the share of replies that the refusal matcher takes for one, on harmless questions about namesakes; higher is worse.
+Value: the share of replies that the refusal matcher takes for one, on harmless questions about namesakes and other people
+(told apart in the parts); higher is worse.
 A model that goes silent at a name harms everybody who bears it, and tells that somebody of that name asked to be forgotten.
 Source: PROTOCOL U6 (+5 points); specs/verification/08_semeval_alignment.md §8.3, 04_mia.md §4.6.
 """
@@ -31,7 +32,7 @@ CARD = {
     "needs": "",
     "profile": "standard",
     "min_tokens": 0,
-    "proves": "How much more often the model refuses harmless questions about people of that name.",
+    "proves": "How much more often the model refuses harmless questions about namesakes and other people.",
     "does_not_prove": "That it refuses nothing else; a refusal in words that the matcher lacks is not seen.",
     "source": "docs/verification.md",
 }

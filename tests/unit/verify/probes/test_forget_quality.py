@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 
 def _asked(ratios: Sequence[float]) -> tuple[ChoiceScores, ...]:
-    """Return choices of the given log R: the paraphrase at −2 nats per token, two wrong answers that average −2 + log R."""
+    """Return choices of the given log R: the paraphrase at −2 nats per token, one to three wrong answers that average −2 + log R."""
     return tuple(
         ChoiceScores(
-            record_id=f"r{place}", label="", true=-8.0, true_tokens=4, others=(-3.0 + ratio, -6.0 + 2 * ratio), others_tokens=(1, 2)
+            record_id=f"r{place}",
+            label="",
+            true=-8.0,
+            true_tokens=4,
+            others=(3 * (ratio - 2),) * (1 + place % 3),
+            others_tokens=(3,) * (1 + place % 3),
         )
         if not math.isnan(ratio)
         else ChoiceScores(record_id=f"r{place}", label="", true=math.nan, true_tokens=4, others=(-3.0,), others_tokens=(1,))

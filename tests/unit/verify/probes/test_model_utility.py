@@ -127,20 +127,35 @@ def test_a_part_without_items_leaves_no_number() -> None:
     assert (found.after, found.estimate) == (None, None)
 
 
-@pytest.mark.parametrize(
-    "broken", [Arm(probability=(math.nan, 0.5)), Arm(recall=(math.nan, 0.5)), Arm(ratio=(0.5, 0.0))], ids=["probability", "recall", "ratio"]
-)
-def test_a_number_that_is_none_surfaces(broken: Arm) -> None:
-    """A reply without a gold answer has NaN recall; a wrong answer at log 0 has no ratio. Neither may vanish in a mean."""
-    if math.isnan(broken.probability[0]):
-        observed = _observed(Arm(), Arm(), Arm())
-        holdout = (ItemScores(record_id="r0", log_probs=(math.nan,), hits=(False,), has_end=False),)
-        found = summary(
-            Observed(arms=observed.arms, passes={**observed.passes, PassKey(items="holdout", arm="unlearned", state=""): holdout})
-        )
-    else:
-        found = summary(_observed(Arm(), broken, Arm()))
+def test_a_reply_without_a_gold_answer_is_left_out() -> None:
+    """Its recall is NaN in every arm, by definition (`ReplyScores`): the other reply alone gives 0.6, so 3/(1/0.375 + 1/0.6 + 2)."""
+    found = summary(_observed(Arm(recall=(math.nan, 0.6)), Arm(recall=(math.nan, math.nan)), Arm()))
+
+    assert found is not None
+    assert found.before == pytest.approx(3 / (8 / 3 + 5 / 3 + 2))
+    assert found.after is None
+
+
+def test_a_probability_that_is_no_number_surfaces() -> None:
+    """Broken weights must not vanish in a mean of the others."""
+    observed = _observed(Arm(), Arm(), Arm())
+    broken = (*_asked(Arm(), "holdout"), ItemScores(record_id="r9", log_probs=(math.nan,), hits=(False,), has_end=False))
+
+    found = summary(Observed(arms=observed.arms, passes={**observed.passes, PassKey(items="holdout", arm="unlearned", state=""): broken}))
 
     assert found is not None
     assert found.after is not None
     assert math.isnan(found.after)
+
+
+@pytest.mark.parametrize("arm", ["original", "unlearned"])
+def test_a_choice_that_is_not_finite_surfaces(arm: str) -> None:
+    """A wrong answer at log 0 would make a perfect 1 of its question."""
+    observed = _observed(Arm(), Arm(), Arm())
+    broken = (*_asked(Arm(), "retain_choices"), *_asked(Arm(ratio=(0.0, 0.5)), "retain_choices"))
+
+    found = summary(Observed(arms=observed.arms, passes={**observed.passes, PassKey(items="retain_choices", arm=arm, state=""): broken}))
+
+    assert found is not None
+    assert found.estimate is not None
+    assert math.isnan(found.estimate)

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 Sides = tuple["Sequence[float]", "Sequence[float]"]
 """Min-K scores of the records, and of their siblings."""
 
-EVEN: Sides = ([-2.0, -4.0], [-1.0, -3.0, -5.0, -3.0])
-"""−2 is beaten by one sibling of four, −4 by three: AUC with label 0 for forget (1 + 3)/8 = 0.5."""
-KNOWN: Sides = ([-0.1, -0.2], [-1.0, -3.0, -5.0, -3.0])
-SCRUBBED: Sides = ([-20.0, -30.0], [-1.0, -3.0, -5.0, -3.0])
-HALFWAY: Sides = ([-2.0, -2.0], [-1.0, -3.0, -5.0, -3.0])
+EVEN: Sides = ([-3.0, -5.0], [-2.0, -4.0, -6.0, -4.0])
+"""−3 is beaten by one sibling of four, −5 by three: AUC with label 0 for forget (1 + 3)/8 = 0.5."""
+KNOWN: Sides = ([-0.3, -0.2], [-2.0, -4.0, -6.0, -4.0])
+SCRUBBED: Sides = ([-20.0, -30.0], [-2.0, -4.0, -6.0, -4.0])
+HALFWAY: Sides = ([-3.0, -3.0], [-2.0, -4.0, -6.0, -4.0])
 """One sibling of four looks more trained than either record: 0.25."""
 
 
-def _asked(scores: Sequence[float]) -> tuple[ItemScores, ...]:
-    """Return texts of five tokens whose lowest two (40 % of five) average `score`, the others at 0."""
+def _asked(scores: Sequence[float], spread: float) -> tuple[ItemScores, ...]:
+    """Return texts of five tokens whose lowest two (40 % of five) average `score`, the others at 0, and an end mark."""
     return tuple(
-        ItemScores(record_id=f"r{place}", log_probs=(0.0, score - 0.05, 0.0, score + 0.05, 0.0, -99.0), hits=(False,) * 6, has_end=True)
+        ItemScores(record_id=f"r{place}", log_probs=(0.0, score - spread, 0.0, score + spread, 0.0, -99.0), hits=(False,) * 6, has_end=True)
         for place, score in enumerate(scores)
     )
 
@@ -36,9 +36,10 @@ def _asked(scores: Sequence[float]) -> tuple[ItemScores, ...]:
 def _observed(original: Sides, unlearned: Sides, *controls: Sides, sets: tuple[str, ...] = ("forget", "siblings")) -> Observed:
     arms = {"original": original, "unlearned": unlearned} | {f"control-{seed}": sides for seed, sides in enumerate(controls)}
     passes = {
-        PassKey(items=items, arm=name, state=""): _asked(side)
+        PassKey(items=items, arm=name, state=""): _asked(side, spread)
         for name, sides in arms.items()
-        for items, side in zip(("forget", "siblings"), sides, strict=True)
+        # With the lowest token alone siblings would fall by 1.5 and records by 0.1: other orders, other AUCs.
+        for items, side, spread in zip(("forget", "siblings"), sides, (0.1, 1.5), strict=True)
         if items in sets
     }
     return Observed(arms=tuple(arms), passes=passes)
@@ -80,8 +81,8 @@ def test_a_reference_at_an_end_gives_no_ratio(reference: Sides) -> None:
 
 def test_the_published_ratio_would_be_thousands() -> None:
     """One pair of fifty won: reference 0.02 as in issue 167, artefact 1.0: 100 · 0.98/0.02 = 4900."""
-    siblings = [-3.0 - place for place in range(49)] + [-1.0]
-    found = summary(_observed(([-2.0], siblings), ([-99.0], siblings), ([-2.0], siblings)))
+    siblings = [-4.0 - place for place in range(49)] + [-2.0]
+    found = summary(_observed(([-3.0], siblings), ([-99.0], siblings), ([-3.0], siblings)))
 
     assert found is not None
     assert found.control == pytest.approx(0.02)
