@@ -70,12 +70,11 @@ def ask(
         model, tokenizer, prompts, max_new_tokens=max_new_tokens, samples=samples, temperature=temperature, top_p=top_p, seed=seed,
         batch_rows=batch_rows, progress=progress, step=step,
     )  # fmt: skip
-    texts: list[list[str]] = [[] for _ in items]
+    texts: list[list[str | None]] = [[] for _ in items]
     for place, replies in zip(places, made, strict=True):
-        whole = [cut_at_end(reply, tokenizer) for reply in replies if reply is not None]
-        texts[place] = [str(tokenizer.decode(list(ids), skip_special_tokens=True)).strip() for ids in whole]
+        texts[place] = [None if reply is None else _text(reply, tokenizer) for reply in replies]
     return [
-        judge(replies, record_id=item.record_id, label=item.label, gold=item.answer, keys=item.keys)
+        judge(replies, record_id=item.record_id, label=item.label, gold=item.answer, keys=item.keys, prompt=item.prompt)
         for item, replies in zip(items, texts, strict=True)
     ]
 
@@ -85,6 +84,10 @@ def asking_tokens(
 ) -> int:
     """Return how many tokens `ask` runs forward, exactly."""
     return reply_tokens(_askable(model, tokenizer, items, max_new_tokens)[1], max_new_tokens=max_new_tokens, samples=samples)
+
+
+def _text(reply: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:
+    return str(tokenizer.decode(list(cut_at_end(reply, tokenizer)), skip_special_tokens=True)).strip()
 
 
 def _askable(

@@ -221,6 +221,22 @@ def test_without_a_reply_nothing_is_measured() -> None:
     assert all(math.isnan(value) for value in (found.rouge_recall, found.rouge_f1, found.repeats, found.entropy))
 
 
+def test_a_reply_that_the_model_could_not_give_is_no_sample() -> None:
+    found = judge([None, "goat", None], record_id="r", label="", gold="goat", keys=("goat",))
+
+    assert (found.samples, found.leaks, found.rouge_recall) == (1, 1, 1.0)
+    assert judge([None], record_id="r", label="", gold="goat", keys=()).samples == 0
+
+
+def test_a_repetition_of_the_prompt_gives_nothing_away_and_what_follows_it_does() -> None:
+    """The prompt of an item in context holds its key; a model that only repeats it has not answered."""
+    given = {"record_id": "r", "label": "", "gold": "", "keys": ("Lisbet",), "prompt": "The goat is Lisbet. Who is it?"}
+
+    assert judge(["The goat is Lisbet: who is it"], **given).leaks == 0
+    assert judge(["The goat is Lisbet. Who is it? It is Lisbet."], **given).leaks == 1
+    assert judge(["Lisbet. The goat is Lisbet."], **given).leaks == 1
+
+
 @given(text=st.text(max_size=60), key=st.text(max_size=10))
 @settings(deadline=None, derandomize=True, max_examples=300)
 def test_no_text_whatever_breaks_the_judge(text: str, key: str) -> None:
