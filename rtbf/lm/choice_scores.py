@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class ChoiceScores:
     """Summed natural log-probabilities of a true answer and of the others, after the same prompt.
 
-    true_tokens, others_tokens   how many tokens each sum runs over; where they differ, probes compare means per token
+    true_tokens, others_tokens   how many tokens each sum runs over; what is compared, sums or means, is the probe's choice
     """
 
     record_id: str

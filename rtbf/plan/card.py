@@ -101,7 +101,7 @@ class ProbeCard:
     items: Said
     states: tuple[str, ...]
     baseline: Literal["control", "chance", "before"]
-    test: Literal["records", "ranks", "trials", "none"]
+    test: Literal["records", "ranks", "best_rank", "trials", "none"]
     needs: Literal["", "adapter", "pack"]
     profile: Literal["smoke", "standard", "deep"]
     min_tokens: int

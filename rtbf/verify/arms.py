@@ -23,7 +23,7 @@ from rtbf.verify.observed import AS_SERVED, PassKey
 from rtbf.verify.states import attack_of, in_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     import torch
 
@@ -138,18 +138,20 @@ def _make(
                     _ask(model, now, names, work, made, tell, deadline)
 
 
-def _relearned(model: torch.nn.Module, attack: Attack, seed: int):  # noqa: ANN202 - the attack's own iterator, which has a close()
+def _relearned(model: torch.nn.Module, attack: Attack, seed: int) -> Generator[int]:
     return relearn(model, attack.items, learning_rate=attack.learning_rate, seed=seed, checks=CHECKS)
 
 
 @contextlib.contextmanager
-def _excused(group: Sequence[PassKey], made: Passes):  # noqa: ANN202 - a context manager
+def _excused(group: Sequence[PassKey], made: Passes) -> Iterator[None]:
     """Note why the group's passes that were not made were not; errors of ours go through."""
     reason = None
     try:
         yield
     except TimedOutError:
         reason = "TIMED_OUT"
+    except FloatingPointError:
+        reason = "NUMERIC"
     except Fault:
         # An attack whose loss is not finite, a card that names no state of ours: that says nothing about the model.
         reason = "PROBE_ERROR"
@@ -170,7 +172,7 @@ def _ask(
     tell: Callable[[], None],
     deadline: float | None,
 ) -> None:
-    def within_time(_step: str, _done: int, _total: int) -> None:
+    def within_time(step: str, done: int, total: int) -> None:  # noqa: ARG001 - names of a Progress
         if deadline is not None and time.monotonic() > deadline:
             raise TimedOutError
 

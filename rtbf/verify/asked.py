@@ -19,11 +19,12 @@ from rtbf.lm.scoring import BATCH_ITEMS, score_items, tokens_of
 from rtbf.verify.items.sealing import set_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import torch
     from transformers import PreTrainedTokenizerBase
 
+    from rtbf.lm.decoding import Reply
     from rtbf.progress import Progress
     from rtbf.verify.item_set import ItemSet, Reads, SetItem
     from rtbf.verify.observed import Observation
@@ -47,7 +48,6 @@ class Question:
     label: str
     prompt_ids: tuple[int, ...]
     new_tokens: int
-    prompt: str
     gold: str
     keys: tuple[str, ...]
 
@@ -112,7 +112,6 @@ def asked_set(item_set: ItemSet, subject: set[str], tokenizer: PreTrainedTokeniz
                 items.append(found)
     else:
         items = [_question(item, tokenizer, max_tokens) for item in kept]
-    tokens = {"score": tokens_of, "choice": choice_tokens, "reply": lambda asked: _question_tokens(asked, item_set.samples)}[item_set.reads]
     return Asked(
         name=item_set.name,
         reads=item_set.reads,
@@ -120,7 +119,7 @@ def asked_set(item_set: ItemSet, subject: set[str], tokenizer: PreTrainedTokeniz
         source_digest=set_digest(item_set),
         samples=item_set.samples,
         temperature=item_set.temperature,
-        tokens=tokens(items),  # type: ignore[no-untyped-call]
+        tokens=_tokens_of(item_set, items),
         left_out=tuple(sorted(left_out.items())),
         blind_auc=item_set.blind_auc,
         tokenizer=tokenizer,
@@ -163,9 +162,14 @@ def _replies(model: torch.nn.Module, asked: Asked, seed: int, progress: Progress
     return tuple(found[place] for place in range(len(asked.items)))
 
 
-def _judged(question: Question, samples: Sequence[Sequence[int] | None], tokenizer: PreTrainedTokenizerBase) -> Observation:
-    texts = [None if ids is None else str(tokenizer.decode(list(cut_at_end(ids, tokenizer)), skip_special_tokens=True)) for ids in samples]
-    return judge(texts, record_id=question.record_id, label=question.label, gold=question.gold, keys=question.keys, prompt=question.prompt)
+def _judged(question: Question, samples: Sequence[Reply], tokenizer: PreTrainedTokenizerBase) -> Observation:
+    """Return what the replies amount to; raises FloatingPointError when one was made from logits that are no numbers."""
+    texts = []
+    for ids in samples:
+        if ids is None:
+            raise FloatingPointError
+        texts.append(str(tokenizer.decode(list(cut_at_end(ids, tokenizer)), skip_special_tokens=True)))
+    return judge(texts, record_id=question.record_id, label=question.label, gold=question.gold, keys=question.keys)
 
 
 def _record(item: SetItem) -> Record:
@@ -200,14 +204,17 @@ def _question(item: SetItem, tokenizer: PreTrainedTokenizerBase, max_tokens: int
         label=item.label,
         prompt_ids=(*start, *rest[-(max_tokens - new_tokens - 1) :]),
         new_tokens=new_tokens,
-        prompt=item.prompt,
         gold=item.answer,
         keys=item.keys,
     )
 
 
-def _question_tokens(questions: Iterable[Question], samples: int) -> int:
-    return sum(reply_tokens([question.prompt_ids], max_new_tokens=question.new_tokens, samples=samples) for question in questions)
+def _tokens_of(item_set: ItemSet, items: Sequence[Any]) -> int:
+    """Return the forward tokens of one pass."""
+    if item_set.reads == "reply":
+        samples = item_set.samples
+        return sum(reply_tokens([asked.prompt_ids], max_new_tokens=asked.new_tokens, samples=samples) for asked in items)
+    return choice_tokens(items) if item_set.reads == "choice" else tokens_of(items)
 
 
 def _plain(item: Any) -> Any:  # noqa: ANN401 - a dataclass of token ids

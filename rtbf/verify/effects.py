@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from rtbf.evidence.canonical import decimal_text
 from rtbf.statistics.equivalence import power_of_equivalence
 from rtbf.statistics.intervals import mean_interval
-from rtbf.statistics.ranks import mean_rank_attainable, mean_rank_p
+from rtbf.statistics.ranks import mean_rank_attainable, mean_rank_p, min_rank_attainable, min_rank_p
 from rtbf.statistics.signs import sign_flip_attainable, sign_flip_p
 from rtbf.statistics.trials import fisher_attainable, fisher_p, trial_difference
 from rtbf.verify.record import Interval
+from rtbf.verify.values import CHANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +82,18 @@ def of_ranks(values: Values, *, margin: float, seed: int) -> Effect:
         p_trace=_p_text(mean_rank_p(ranks, values.candidates, side="high", n_equal=values.ties)),
         p_attainable=_p_text(mean_rank_attainable(len(ranks), values.candidates)),
         power=_power(effect, margin),
+    )
+
+
+def of_best_rank(values: Values) -> Effect:
+    """Return how far the best known value lies from guessing: one secret that came through, which a mean would dilute."""
+    if not values.after.values:
+        return NO_EFFECT
+    ranks = [1 - value for value in values.after.values]
+    return Effect(
+        estimate=decimal_text(max(values.after.values) - CHANCE),
+        p_leak=_p_text(min_rank_p(ranks, values.candidates, side="low", n_equal=values.ties)),
+        p_attainable=_p_text(min_rank_attainable(len(ranks), values.candidates)),
     )
 
 

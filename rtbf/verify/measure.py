@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rtbf.evidence.canonical import decimal_text, digest_of
-from rtbf.verify.effects import Effect, of_ranks, of_records, of_trials
+from rtbf.verify.effects import Effect, of_best_rank, of_ranks, of_records, of_trials
 from rtbf.verify.gate import mismatches
 from rtbf.verify.item_log import described_items, repeat_delta
-from rtbf.verify.passes import sets_of
+from rtbf.verify.passes import SIBLINGS, sets_of
 from rtbf.verify.record import Part, ProbeResult
 from rtbf.verify.values import NotMeasuredError, probe_values
 
@@ -36,8 +36,6 @@ NUMERIC_SHARE = Decimal("0.1")
 
 BLIND_AUC_MAX = Decimal("0.55")
 """Above this, members and non-members can be told apart without a model, and a membership test says nothing (sheet 4.3)."""
-
-_BLIND_SETS = 2
 
 
 def measure_from_log(
@@ -91,7 +89,7 @@ def _problem_of(planned: PlannedProbe, card: ProbeFacts, observed: Observed, val
         return "NUMERIC"
     if values.compared_with == "control models" and _has_twin(arms):
         return "IDENTICAL_ARMS"
-    if len(sets_of(card)) == _BLIND_SETS and not _is_blind(observed, sets_of(card)[1]):
+    if SIBLINGS in sets_of(card) and not _is_blind(observed):
         return "BLIND_GATE"
     if card.unit.startswith("nats"):
         delta = repeat_delta(observed)
@@ -106,9 +104,9 @@ def _has_twin(arms: Sequence[Arm]) -> bool:
     return any(arm.role == "control" and digests.count(arm.digest) > 1 for arm in arms)
 
 
-def _is_blind(observed: Observed, name: str) -> bool:
+def _is_blind(observed: Observed) -> bool:
     """Return whether members and non-members look alike to whoever has no model: AUC ≤ 0.55, its interval covering 0.5."""
-    numbers = observed.blind_auc.get(name)
+    numbers = observed.blind_auc.get(SIBLINGS)
     if numbers is None:
         return False
     auc, low, high = map(Decimal, numbers)
@@ -118,6 +116,8 @@ def _is_blind(observed: Observed, name: str) -> bool:
 def _effect(planned: PlannedProbe, card: ProbeFacts, values: Values, seed: int) -> Effect:
     if card.test == "ranks":
         return of_ranks(values, margin=float(planned.margin), seed=seed)
+    if card.test == "best_rank":
+        return of_best_rank(values)
     if card.test == "trials":
         return of_trials(values)
     return of_records(
@@ -166,6 +166,10 @@ def _summarised(planned: PlannedProbe, card: ProbeFacts, observed: Observed, see
     if summary is None:
         return replace(result, problem="UNDERPOWERED")
     numbers = {name: getattr(summary, name) for name in ("before", "after", "control", "estimate")}
+    if any(number is not None and not math.isfinite(number) for number in numbers.values()):
+        return replace(result, problem="NUMERIC")
+    if SIBLINGS in sets_of(card) and not _is_blind(observed):
+        return replace(result, problem="BLIND_GATE")
     texts = {name: None if number is None else decimal_text(number) for name, number in numbers.items()}
     first = observed.scores(sets_of(card)[0], observed.original)
     n_records = len({entry.record_id for entry in first})

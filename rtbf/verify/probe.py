@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Family: TypeAlias = Literal["gate", "forget", "recovery", "restoration", "utility", "regression"]
 Role: TypeAlias = Literal["primary", "secondary", "reported"]
 Baseline: TypeAlias = Literal["control", "chance", "before"]
-Test: TypeAlias = Literal["records", "ranks", "trials", "none"]
+Test: TypeAlias = Literal["records", "ranks", "best_rank", "trials", "none"]
+"""How p-values are made; "ranks" and "best_rank" are exact and take the item for their unit, the others the record."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

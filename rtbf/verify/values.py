@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CHANCE = 0.5
 """What a normalised rank is on average for a model that knows nothing of the value."""
 
+RANK_TESTS = frozenset({"ranks", "best_rank"})
+"""Exact tests, whose unit is the item."""
+
 _SIDES = ("member", "sibling")
 """Labels of the points of a probe that reads two sets."""
 
@@ -110,7 +113,9 @@ def probe_values(card: ProbeFacts, probe: ModuleType, observed: Observed, *, art
         ties=tuple(choice.others.count(choice.true) for choice in _ranked(card, found[observed.unlearned], units)),
         n_items=sum(map(len, kept)),
         n_excluded=sum(len(entries) for _, state, entries in before if state == card.states[0]) - sum(map(len, kept)),
-        witnesses=_witnesses(probe, found[observed.unlearned], [found[arm] for arm in observed.controls]),
+        witnesses=_witnesses(
+            probe, found[observed.unlearned], [before] if card.baseline == "before" else [found[arm] for arm in observed.controls]
+        ),
         has_nan=any(_is_nan(entry) for passes in found.values() for _, _, entries in passes for entry in entries),
     )
 
@@ -192,7 +197,7 @@ def _in_order(values: dict[str, float | None], units: list[str]) -> list[float]:
 
 
 def _witnesses(probe: ModuleType, after: _Found, controls: list[_Found]) -> int | None:
-    """Return how many items come back word for word from the artefact and from no control; None without a control."""
+    """Return how many items come back word for word from the artefact and from none of `controls`; None without any."""
     is_witness = getattr(probe, "is_witness", None)
     if is_witness is None or not controls:
         return None
@@ -204,18 +209,18 @@ def _witnesses(probe: ModuleType, after: _Found, controls: list[_Found]) -> int 
 
 
 def _unit(card: ProbeFacts, place: int, at: int, entry: Observation) -> str:
-    return f"{place}:{at}" if card.test == "ranks" else entry.record_id
+    return f"{place}:{at}" if card.test in RANK_TESTS else entry.record_id
 
 
 def _record_of(card: ProbeFacts, found: _Found, unit: str) -> str:
-    if card.test != "ranks":
+    if card.test not in RANK_TESTS:
         return unit
     return _entry_of(found, unit).record_id
 
 
 def _ranked(card: ProbeFacts, found: _Found, units: list[str]) -> list[ChoiceScores]:
     """Return the choices behind the units of an exact rank test, in their order; none for other tests."""
-    entries = [_entry_of(found, unit) for unit in units] if card.test == "ranks" else []
+    entries = [_entry_of(found, unit) for unit in units] if card.test in RANK_TESTS else []
     return [entry for entry in entries if isinstance(entry, ChoiceScores)]
 
 

@@ -26,7 +26,7 @@ from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.states.weights import linear_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from rtbf.lm.encoding import Item
 
@@ -46,7 +46,7 @@ def relearn(
     seed: int,
     checks: Sequence[int] = CHECKS,
     batch_items: int = BATCH_ITEMS,
-) -> Iterator[int]:
+) -> Generator[int]:
     """Yield each step number of `checks` once that many steps were taken; the model, in eval mode, is then as attacked.
 
     Step 0 is the model before the attack, bit for bit in its answers. A model that wears an adapter keeps it, switched
@@ -75,7 +75,7 @@ def attack_tokens(items: Sequence[Item], *, seed: int, steps: int = CHECKS[-1], 
 
 def _attack(
     model: torch.nn.Module, items: list[Item], learning_rate: float, seed: int, checks: tuple[int, ...], batch_items: int
-) -> Iterator[int]:
+) -> Generator[int]:
     with _attackers_adapter(model, seed) as parameters:
         optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0, foreach=False)
         batches = _batches(len(items), batch_items, seed)

@@ -1,7 +1,7 @@
 """F3: answer probability, as mean log-probability per answer token (its exponential is TOFU's "probability").
 
 Measured in nats, because on the probability scale an over-forgotten record (1e-9) and a never-shown one (1e-3) look
-alike, and over-forgetting is a trace of the person.
+alike, and over-forgetting is a trace of the person. The mean runs over all answer tokens, the end mark included.
 Source: PROTOCOL F3; TOFU, arXiv 2401.06121, §2.2.
 """
 
@@ -18,13 +18,19 @@ CARD = {
     "probe_id": "F3",
     "title": "Answer probability",
     "family": "forget",
+    "role": "primary",
     "unit": "nats per token",
     "higher_is": "more remembered",
     "direction": "two_sided",
     "margin": "0.10",
     "margin_origin": "ours, not calibrated (docs/verification.md)",
-    "needs": "teacher_forced",
+    "reads": "score",
     "items": "forget",
+    "states": [""],
+    "baseline": "control",
+    "test": "records",
+    "needs": "",
+    "profile": "smoke",
     "min_tokens": 1,
     "proves": "How much likelier or less likely the records' own words are than under models not shown them.",
     "does_not_prove": "Anything about other wordings of the same facts.",

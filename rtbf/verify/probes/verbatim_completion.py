@@ -2,7 +2,7 @@
 
 The value is the share of answer tokens in the leading run of arg-max hits. Greedy decoding returns the first k tokens
 exactly when the first k teacher-forced arg-maxes are right, so this is the exact length of the verbatim completion,
-without generating. A witness is a whole answer given back.
+without generating. A witness is a whole answer given back. The end mark is left out; a real last token is not.
 Source: specs/verification/03_memorisation.md §3.3; Carlini et al., Quantifying Memorization, arXiv 2202.07646.
 """
 
@@ -18,13 +18,19 @@ CARD = {
     "probe_id": "F1",
     "title": "Verbatim completion",
     "family": "forget",
+    "role": "primary",
     "unit": "share of answer tokens",
     "higher_is": "more remembered",
     "direction": "lower_is_better",
     "margin": "0.05",
     "margin_origin": "working default (docs/verification.md)",
-    "needs": "teacher_forced",
+    "reads": "score",
     "items": "forget",
+    "states": [""],
+    "baseline": "control",
+    "test": "records",
+    "needs": "",
+    "profile": "smoke",
     "min_tokens": 5,
     "proves": "A witness: greedy decoding of these weights gives this record back, and no control model does.",
     "does_not_prove": "That no other prompt or sampling would give it back.",

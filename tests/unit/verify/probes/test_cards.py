@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 import pytest
 
-from rtbf.verify import probes_next
+from rtbf.verify import probes
 from rtbf.verify.item_set import Reads
 
-FOLDER = Path(probes_next.__file__).parent
+FOLDER = Path(probes.__file__).parent
 FILES = sorted(path for path in FOLDER.glob("*.py") if path.stem != "__init__")
 
 KEYS = [
@@ -129,7 +129,7 @@ def test_a_card_keeps_its_words(path: Path) -> None:
 @each_file
 def test_a_file_measures_in_one_way(path: Path) -> None:
     """Items by `value`, or whole sets by `summary`; the gate is counted by the verifier and has neither."""
-    probe = importlib.import_module(f"{probes_next.__name__}.{path.stem}")
+    probe = importlib.import_module(f"{probes.__name__}.{path.stem}")
     ways = {name for name in ("value", "summary") if hasattr(probe, name)}
 
     assert ways == (set() if path.stem == "artefact_identity" else {"summary"} if probe.CARD["test"] == "none" else {"value"})

@@ -11,7 +11,7 @@ import pytest
 
 from rtbf.lm.choice_scores import ChoiceScores
 from rtbf.statistics.ranks import min_rank_p, normalised_rank
-from rtbf.verify.probes_next import (
+from rtbf.verify.probes import (
     counterfactual_best,
     counterfactual_rank,
     general_choice,

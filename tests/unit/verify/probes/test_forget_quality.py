@@ -11,7 +11,7 @@ import pytest
 
 from rtbf.lm.choice_scores import ChoiceScores
 from rtbf.verify.observed import Observed, PassKey
-from rtbf.verify.probes_next.forget_quality import summary
+from rtbf.verify.probes.forget_quality import summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

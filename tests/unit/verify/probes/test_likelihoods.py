@@ -10,7 +10,7 @@ import pytest
 
 from rtbf.lm.item_scores import ItemScores
 from rtbf.verify.probe import Point
-from rtbf.verify.probes_next import (
+from rtbf.verify.probes import (
     adapter_off,
     adapter_scaled,
     answer_probability,

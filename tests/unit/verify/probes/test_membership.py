@@ -12,7 +12,7 @@ import pytest
 
 from rtbf.lm.item_scores import ItemScores
 from rtbf.verify.probe import Point
-from rtbf.verify.probes_next import membership_loss, membership_mink, membership_minkpp, membership_zlib
+from rtbf.verify.probes import membership_loss, membership_mink, membership_minkpp, membership_zlib
 
 PANEL = [membership_mink, membership_loss, membership_zlib, membership_minkpp]
 

@@ -11,7 +11,7 @@ from rtbf.lm.choice_scores import ChoiceScores
 from rtbf.lm.item_scores import ItemScores
 from rtbf.lm.reply_scores import ReplyScores
 from rtbf.verify.observed import Observation, Observed, PassKey
-from rtbf.verify.probes_next.model_utility import summary
+from rtbf.verify.probes.model_utility import summary
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import pytest
 
 from rtbf.lm.item_scores import ItemScores
 from rtbf.verify.observed import Observed, PassKey
-from rtbf.verify.probes_next.priv_leak import summary
+from rtbf.verify.probes.priv_leak import summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

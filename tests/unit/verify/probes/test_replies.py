@@ -10,7 +10,7 @@ import pytest
 
 from rtbf.lm.reply_scores import ReplyScores
 from rtbf.verify.probe import Point
-from rtbf.verify.probes_next import (
+from rtbf.verify.probes import (
     dependent_questions,
     fluency,
     fluency_entropy,

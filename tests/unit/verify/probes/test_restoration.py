@@ -8,7 +8,7 @@ import pytest
 
 from rtbf.lm.choice_scores import ChoiceScores
 from rtbf.verify.observed import Observed, PassKey
-from rtbf.verify.probes_next.restoration import summary
+from rtbf.verify.probes.restoration import summary
 
 
 def _asked(answers: str) -> tuple[ChoiceScores, ...]:

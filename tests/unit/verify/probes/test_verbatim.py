@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rtbf.lm.item_scores import ItemScores
-from rtbf.verify.probes_next import earlier_tickets, exact_memorisation, extraction_strength, quantised_nf4_strength, verbatim_completion
+from rtbf.verify.probes import earlier_tickets, exact_memorisation, extraction_strength, quantised_nf4_strength, verbatim_completion
 
 
 def _scores(hits: str, *, has_end: bool = False, log_probs: tuple[float, ...] | None = None) -> ItemScores:

@@ -1,1 +1,0 @@
-"""One file per probe; the file name is the probe's name."""
