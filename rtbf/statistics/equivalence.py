@@ -9,6 +9,7 @@ by integration over the sample's spread); Phillips 1990.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 Bounds = Literal["both", "below", "above"]
 """both: −margin < mean < margin (equivalence) · below: mean < margin (not worse) · above: mean > −margin."""
@@ -68,7 +71,7 @@ def power_of_equivalence(n: int, spread: float, margin: float, alpha: float = 0.
     low, high = float(chi.ppf(1e-14)) / math.sqrt(freedom), min(widest, float(chi.isf(1e-14)) / math.sqrt(freedom))
     if high <= low:
         return 0.0
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    nodes, weights = _quadrature()
     ratio = low + (high - low) * (nodes + 1) / 2
     inside = stats.norm.cdf((margin - shift) * scale - t * ratio) - stats.norm.cdf((-margin - shift) * scale + t * ratio)
     density = chi.pdf(ratio * math.sqrt(freedom)) * math.sqrt(freedom)
@@ -114,3 +117,9 @@ def auc_records_needed(margin: float, power: float = 0.8, alpha: float = 0.05, h
         return math.ceil(1 / (12 * variance))
     gain = 12 * holdout * variance - 1
     return None if gain <= 0 else math.ceil((holdout + 1) / gain)
+
+
+@cache
+def _quadrature() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Gauss and Legendre's nodes and weights on −1 … 1; a search for a number of records asks for them at each step."""
+    return np.polynomial.legendre.leggauss(_NODES)

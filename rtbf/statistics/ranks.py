@@ -7,8 +7,8 @@ Does not prove anything for answers that were not exchangeable with their candid
 subtract a never-shown model's ranks first. Nor for a mean of several ranks of one item (several forms): such a mean is
 not uniform and its p can be up to twice too small (Vovk & Wang 2020, "Combining p-values via averaging"); take one form,
 fixed beforehand, or double the p.
-Sources: specs/verification/03_memorisation.md §3.4, §3.7; Phipson & Smyth 2010 (a drawn p is never 0); Feller 1968, I.9,
-problem 18 (sums of discrete uniforms by inclusion and exclusion).
+Sources: specs/verification/03_memorisation.md §3.4, §3.7; Phipson & Smyth 2010 (a drawn p is never 0); de Moivre 1756
+(sums of dice by inclusion and exclusion).
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def min_rank_attainable(n: int, n_candidates: int | Sequence[int]) -> float:
 def monte_carlo_p(n_at_least: int, n_draws: int) -> float | None:
     """Return (1 + k)/(m + 1): k of m draws from the null were at least as extreme, ties included.
 
-    The observed arrangement is one of those possible, so p is never 0 and P(p ≤ α) ≤ α for any m (Phipson & Smyth 2010,
-    eq. 2), if the draws are exchangeable with what was observed. None without draws; raises ValueError for k > m.
+    The observed arrangement is one of those possible, so p is never 0 and P(p ≤ α) ≤ α for any m (Phipson & Smyth
+    2010), if the draws are exchangeable with what was observed. None without draws; raises ValueError for k > m.
     """
     if n_at_least < 0 or n_at_least > n_draws:
         raise ValueError(f"{n_at_least} of {n_draws} draws; expected a count between none and all of them")
@@ -165,7 +165,7 @@ def _counted(places: Sequence[int], size: int) -> float:
 
 
 def _arrangements(n: int, size: int, limit: int) -> int:
-    """Return how many of the size^n rank vectors sum to at most `limit` (Feller 1968, I.9, problem 18)."""
+    """Return how many of the size^n rank vectors sum to at most `limit` (de Moivre 1756)."""
     terms = range((limit - n) // size + 1) if limit >= n else range(0)
     return sum((-1 if k % 2 else 1) * math.comb(n, k) * math.comb(limit - k * size, n) for k in terms)
 
