@@ -73,9 +73,9 @@ def mean_rank_p(
                    `side`. Without it, a half place (an odd number of ties) is still rounded against the claim, but an even
                    number cannot be seen, and with many large ties p can be up to twice too small.
 
-    Super-uniform: P(p ≤ α) ≤ α for independent items. Exact when all J are equal, or where all places lie on one lattice that is not
-    too fine; else an upper bound of the exact p. Each item is then rounded by half a step on average: together 0.01 standard errors
-    of the mean rank for 100 items that all have another J, and 0.15 for 2 000. Needs no seed.
+    Super-uniform: P(p ≤ α) ≤ α for independent items. Exact when all J are equal (up to 8 million places in all), or where all places
+    lie on one lattice that is not too fine; else an upper bound of the exact p. Each item is then rounded by half a step on average:
+    together 0.01 standard errors of the mean rank for 100 items that all have another J, and 0.15 for 2 000. Needs no seed.
     None for no item or a u that is not finite. Raises ValueError for a u outside the J + 1 places, or sequences of different lengths.
     """
     if not us or not all(math.isfinite(u) for u in us):
