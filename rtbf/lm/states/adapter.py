@@ -2,7 +2,8 @@
 
     adapter_off     who has the files loads the base alone. If the base ever saw the data, it comes back by construction
     adapter_scaled  who has the files mixes base and adapter, which is also what a later adapter does in part
-    merged          the weights as they are served after merging, rounded to the type they are stored in
+    merged          the weights as they are served after merging, rounded to the type they are stored in (peft issues 1043,
+                    1388 and 2502 report answers that changed); the quantised release is that model quantised (A3)
 
 Not emulated: arithmetic in that type (activations stay in float32), another adapter stacked on top, and the base being
 stored in the smaller type before the merge. An adapter that is no plain LoRA (DoRA, trained biases, whole layers saved
@@ -75,7 +76,7 @@ def merged_copy(model: torch.nn.Module, dtype: torch.dtype | None) -> torch.nn.M
     """Return a plain model: the adapter merged in float32, each weight rounded to `dtype` and back to float32.
 
     None leaves the rounding out. The given model is not touched: a copy is merged, since adding a change in floating
-    point and subtracting it again does not give the weight that was there (peft issue 2502). Needs the room of a second
+    point and subtracting it again does not give the weight that was there. Needs the room of a second
     model. Rounded are all parameters and stored buffers, embeddings and norms with them, as when the model is saved in
     `dtype`. Raises BadInput for a model without an adapter, or with one that is merged or switched off.
     """

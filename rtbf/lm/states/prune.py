@@ -71,7 +71,7 @@ def pruned(model: torch.nn.Module, share: float, norms: Mapping[str, torch.Tenso
     layers = linear_layers(model)
     for layer in layers:
         norm = norms.get(layer.name)
-        if norm is None or norm.shape != (layer.rows().shape[1],) or not bool(torch.isfinite(norm).all()):
+        if norm is None or norm.shape != (layer.n_inputs,) or not bool(torch.isfinite(norm).all()):
             raise ValueError(f"no finite activation norms of the right size for layer '{layer.name}'")
 
     def without_least(layer: LinearLayer) -> torch.Tensor:

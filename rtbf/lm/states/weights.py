@@ -38,6 +38,11 @@ class LinearLayer:
         weight: Any = self.module.weight
         return weight  # type: ignore[no-any-return]
 
+    @property
+    def n_inputs(self) -> int:
+        """Return how many inputs the layer takes: the length of a row."""
+        return int(self.weight.shape[0 if isinstance(self.module, Conv1D) else 1])
+
     def rows(self) -> torch.Tensor:
         """Return the weight as (out, in) in float32, one row an output, detached; raises Fault if a number is not finite."""
         stored = self.weight.detach().float()

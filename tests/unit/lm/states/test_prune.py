@@ -40,8 +40,8 @@ def _norms_one_by_one(model: Any) -> dict[str, np.ndarray[Any, Any]]:
 def _wanda_by_hand(rows: np.ndarray[Any, Any], norms: np.ndarray[Any, Any], n_zeros: int) -> np.ndarray[Any, Any]:
     made = rows.copy()
     for row in made:
-        least = sorted(range(len(row)), key=lambda place, row=row: (abs(row[place]) * norms[place], place))[:n_zeros]
-        row[least] = 0.0
+        for _, place in sorted((abs(weight) * norm, place) for place, (weight, norm) in enumerate(zip(row, norms, strict=True)))[:n_zeros]:
+            row[place] = 0.0
     return made
 
 

@@ -16,7 +16,7 @@ from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.scoring import score_items
 from rtbf.lm.states.adapter import adapter_off, merged_copy
 from rtbf.lm.states.quantise import quantised
-from rtbf.lm.states.relearn import relearn
+from rtbf.lm.states.relearn import attack_tokens, relearn
 from tests import tiny
 from tests.unit.lm.states.bits import adapted, fingerprint, furthest, log_probs
 
@@ -100,7 +100,7 @@ def test_closed_early_it_leaves_the_model_as_before(form: str) -> None:
     model = WORN[form]("gpt2")
     before = fingerprint(model)
 
-    with closing(relearn(model, tiny.items(), learning_rate=3e-3, seed=4)) as attack:  # type: ignore[type-var]
+    with closing(relearn(model, tiny.items(), learning_rate=3e-3, seed=4)) as attack:
         steps = [next(attack), next(attack)]
         inside = fingerprint(model)
 
@@ -114,7 +114,7 @@ def test_an_error_in_the_callers_loop_leaves_the_model_as_before(form: str) -> N
     model = WORN[form]("gpt2")
     before = fingerprint(model)
 
-    with suppress(KeyError), closing(relearn(model, tiny.items(), learning_rate=3e-3, seed=4)) as attack:  # type: ignore[type-var]
+    with suppress(KeyError), closing(relearn(model, tiny.items(), learning_rate=3e-3, seed=4)) as attack:
         for _ in attack:
             inside = fingerprint(model)
             raise KeyError
@@ -252,10 +252,27 @@ def test_an_adapter_that_is_off_or_merged_or_under_attack_is_not_attacked() -> N
     with pytest.raises(BadInput, match="merged"):
         next(relearn(merged, tiny.items(), learning_rate=1e-3, seed=1))
     for model in (twice, plain):
-        with closing(relearn(model, tiny.items(), learning_rate=1e-3, seed=1)) as first:  # type: ignore[type-var]
+        with closing(relearn(model, tiny.items(), learning_rate=1e-3, seed=1)) as first:
             next(first)
             with pytest.raises(BadInput, match="another attack's"):
                 next(relearn(model, tiny.items(), learning_rate=1e-3, seed=1))
+
+
+def test_the_cost_told_beforehand_is_that_of_the_batches_which_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    items, seen = tiny.items(20), list[Any]()
+
+    def counted(model: torch.nn.Module, batch: list[Any]) -> Any:
+        seen.extend(batch)
+        return answer_logits(model, batch)
+
+    monkeypatch.setattr("rtbf.lm.states.relearn.answer_logits", counted)
+
+    told = attack_tokens(items, seed=4, steps=5)
+
+    for _ in relearn(tiny.network(), items, learning_rate=3e-3, seed=4, checks=(5,)):
+        assert told == 3 * sum(len(item.prompt_ids) + len(item.answer_ids) for item in seen)
+    assert len(seen) == 40
+    assert {item.record_id for item in seen} == {item.record_id for item in items}
 
 
 @pytest.mark.parametrize(
