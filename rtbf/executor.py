@@ -173,7 +173,7 @@ def _plan(
 ) -> None:
     _require_ml()
     # These wake torch, which locating a person and showing a ticket do not need.
-    from rtbf.material import planned  # noqa: PLC0415
+    from rtbf.material.planning import planned  # noqa: PLC0415
 
     view = view_ticket(installation, ticket_id)
     with installation.transaction() as session:
@@ -201,7 +201,7 @@ def _plan(
 
 def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
     _require_ml()
-    from rtbf.material import unlearned_model, unlearning_material  # noqa: PLC0415
+    from rtbf.material.unlearning import unlearned_model, unlearning_material  # noqa: PLC0415
     from rtbf.unlearn.run import unlearn  # noqa: PLC0415
 
     with installation.transaction() as session:
@@ -220,7 +220,7 @@ def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: P
 
 def _verify(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
     _require_ml()
-    from rtbf.battery import verification_battery  # noqa: PLC0415
+    from rtbf.material.battery import verification_battery  # noqa: PLC0415
     from rtbf.verify.run import verify  # noqa: PLC0415
 
     with installation.transaction() as session:

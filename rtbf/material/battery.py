@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rtbf.lm.adapters import load_adapter
 from rtbf.lm.digest import require_digest, tokenizer_digest
 from rtbf.lm.load import folder_context_tokens, load_model, load_tokenizer, prepare_torch
-from rtbf.material import control_of, earlier_records, original_of, selected_records, unlearned_ids
+from rtbf.material.originals import control_of, earlier_records, original_of, selected_records, unlearned_ids
+from rtbf.material.questions import HOLDOUT, Encoding, Told, asked_questions, attacks_of, not_empty, open_questions
 from rtbf.progress import Progress, silent
-from rtbf.questions import HOLDOUT, Encoding, Told, asked_questions, attacks_of, not_empty, open_questions
 from rtbf.store import registry
 from rtbf.verify.arms import ArmSource
 from rtbf.verify.record import Arm

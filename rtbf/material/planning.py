@@ -1,21 +1,18 @@
-"""What a stage works on: models loaded by digest, records turned into items, controls. Only the executor imports it.
-
-Everything is found through the plan and checked against its digests, so a changed file stops the stage and is named.
-"""
+"""A plan, laid out: data drawn, controls trained, levels measured, questions made, and all of it frozen."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rtbf.corpora.reading import read_records, read_selected
+from rtbf.corpora.reading import read_records
 from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
-from rtbf.foundry import ancestors_of, control_model, why_no_control
+from rtbf.foundry import ancestors_of, why_no_control
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, folder_context_tokens, load_model, load_tokenizer, prepare_torch
-from rtbf.lm.recipes.plain import Base
-from rtbf.lm.record import Model, Removal
 from rtbf.lm.scoring import score_items, tokens_of
+from rtbf.material.originals import control_of, earlier_records, records_gone
+from rtbf.material.questions import Encoding, Told, make_questions
 from rtbf.plan.card import load
 from rtbf.plan.cost import training_cost
 from rtbf.plan.decisions import require_decided
@@ -25,9 +22,7 @@ from rtbf.plan.quorum import quorum_for
 from rtbf.plan.record import Control
 from rtbf.plan.run import Level, Selection, choose_model, freeze, select
 from rtbf.progress import Progress, silent
-from rtbf.questions import Encoding, Told, make_questions
 from rtbf.store import registry
-from rtbf.unlearn.run import Material
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -36,12 +31,12 @@ if TYPE_CHECKING:
     from rtbf.corpora.corpus import CorpusEntry, Record
     from rtbf.installation import Installation
     from rtbf.lm.item_scores import ItemScores
+    from rtbf.lm.record import Model
     from rtbf.plan.decisions import Decisions
     from rtbf.plan.holds import Hold
-    from rtbf.plan.record import Plan, RecordSet
+    from rtbf.plan.record import Plan
     from rtbf.plan.request import PlanRequest
     from rtbf.ticket_view import TicketView
-    from rtbf.unlearn.record import Unlearned
 
 
 def planned(
@@ -82,7 +77,7 @@ def planned(
         models = [other.model for other in registry.all_models(session)]
     model, original = registered.model, installation.home.resolved(registered.location)
     records = list(read_records(entry, installation.home.resolved, progress))
-    gone = _gone(model, reached.version)
+    gone = records_gone(model, reached.version)
     trained_ids = [record.record_id for record in records if record.record_id not in gone]
     selection = select(
         request,
@@ -138,61 +133,6 @@ def planned(
     return plan, words
 
 
-def unlearning_material(installation: Installation, plan: Plan, *, withheld: tuple[str, ...], threads: int) -> tuple[Material, Path]:
-    """Return the loaded original with the plan's items, and the original's folder.
-
-    withheld   records of the forget set that must not be unlearned (`rtbf.plan.withhold`): none of their items is handed on
-    """
-    prepare_torch(threads)
-    original, entry = original_of(installation, plan)
-    model = load_model(original, plan.model_digest, "the model to change")
-    tokenizer = load_tokenizer(original)
-    size = context_tokens(model)
-    # The withheld ones are encoded too, since a long record has several items and each has its place among the levels.
-    items = training_items(selected_records(installation, entry, plan.forget), tokenizer, size)
-    places = tuple(place for place, item in enumerate(items) if item.record_id not in withheld)
-    material = Material(
-        model=model,
-        tokenizer=tokenizer,
-        forget=[items[place] for place in places],
-        level_places=places,
-        retain=training_items(selected_records(installation, entry, plan.retain), tokenizer, size),
-        withheld=withheld,
-    )
-    return material, original
-
-
-def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, record: Unlearned) -> Model:
-    """Return the registry's record of the merged weights: the original's lineage, less what the ticket removed.
-
-    What was withheld is not called removed: a later footprint finds it in these weights again.
-    """
-    with installation.transaction() as session:
-        original = registry.model_with_digest(session, plan.model_digest).model
-        revision = registry.next_revision(session, plan.model)
-    removal = Removal(
-        ticket_id=plan.ticket_id,
-        attempt=plan.attempt,
-        plan_digest=plan_digest,
-        corpus=plan.forget.corpus,
-        version=plan.forget.version,
-        record_ids=unlearned_ids(plan, record),
-    )
-    return Model(
-        name=plan.model,
-        revision=revision,
-        digest=record.artefact_digest,
-        origin="unlearned",
-        recipe=original.recipe,
-        seed=original.seed,
-        trained_on=original.trained_on,
-        base_digest=plan.model_digest,
-        removals=(*original.removals, removal),
-        files=record.files,
-        environment=record.environment,
-    )
-
-
 def _told(installation: Installation, model: Model, entry: CorpusEntry, selection: Selection, records: Sequence[Record]) -> Told:
     by_id = {record.record_id: record for record in records}
     forget, retain, holdout = (
@@ -201,25 +141,11 @@ def _told(installation: Installation, model: Model, entry: CorpusEntry, selectio
     return Told(forget=forget, retain=retain, holdout=holdout, earlier=earlier_records(installation, model, entry))
 
 
-def earlier_records(installation: Installation, model: Model, entry: CorpusEntry) -> tuple[Record, ...]:
-    """Return the records that earlier tickets removed from these weights, as far as this corpus version still has them."""
-    removed = {record_id for removal in model.removals if removal.version == entry.version.digest for record_id in removal.record_ids}
-    if not removed:
-        return ()
-    return tuple(record for record in read_records(entry, installation.home.resolved) if record.record_id in removed)
-
-
 def _kind_of(request: PlanRequest, selection: Selection) -> str:
     """Return what kind of artefact the plan will come to."""
     if selection.card.artefact == "none":
         return "unchanged"
     return "merged" if request.is_merged else "adapter"
-
-
-def unlearned_ids(plan: Plan, unlearned: Unlearned) -> tuple[str, ...]:
-    """Return the forget records that were in fact unlearned, in the plan's order."""
-    withheld = set(unlearned.withheld)
-    return tuple(record_id for record_id in plan.forget.record_ids if record_id not in withheld)
 
 
 def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
@@ -261,48 +187,6 @@ def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
     )
     made = f"{len(controls)} trained by the original's recipe without the {len(selection.forget.record_ids)} record(s)"
     return level, controls, reason or made, cost
-
-
-def control_of(
-    installation: Installation,
-    ticket_id: str,
-    plan: Plan | Selection,
-    original: Path,
-    entry: CorpusEntry,
-    number: int,
-    progress: Progress,
-    model: Model | None = None,
-) -> tuple[Path, str, int]:
-    """Return (folder, digest, seed) of the plan's control `number`, made when it is not there yet."""
-    with installation.transaction() as session:
-        if model is None:
-            assert not isinstance(plan, Selection)
-            model = registry.model_with_digest(session, plan.model_digest).model
-        started_from = registry.fine_tuning_base(session, model)
-    base = None
-    if started_from is not None:
-        base = Base(folder=installation.home.resolved(started_from.location), digest=started_from.model.digest)
-    without = sorted({*plan.forget.record_ids, *_gone(model, plan.forget.version)})
-    return control_model(installation, model, original, entry, without, ticket_id, number, base=base, progress=progress)
-
-
-def _gone(model: Model, version: str) -> set[str]:
-    """Return the records of a corpus version that are not, or no longer, in the weights by the lineage's word."""
-    gone = {record_id for trained in model.trained_on if trained.version == version for record_id in trained.excluded}
-    return gone | {record_id for removal in model.removals if removal.version == version for record_id in removal.record_ids}
-
-
-def original_of(installation: Installation, plan: Plan) -> tuple[Path, CorpusEntry]:
-    """Return the folder of the model that the plan changes, and the corpus version it was trained on."""
-    with installation.transaction() as session:
-        registered = registry.model_with_digest(session, plan.model_digest)
-        entry = registry.corpus_version(session, plan.forget.version)
-    return installation.home.resolved(registered.location), entry
-
-
-def selected_records(installation: Installation, entry: CorpusEntry, chosen: RecordSet) -> tuple[Record, ...]:
-    """Return the chosen records in their order."""
-    return read_selected(entry, installation.home.resolved, chosen.record_ids)
 
 
 def _item_levels(controls: list[list[ItemScores]]) -> tuple[float, ...] | None:

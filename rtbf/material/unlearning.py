@@ -1,0 +1,74 @@
+"""What unlearning works on, and the registry record of what comes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rtbf.lm.encoding import training_items
+from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
+from rtbf.lm.record import Model, Removal
+from rtbf.material.originals import original_of, selected_records, unlearned_ids
+from rtbf.store import registry
+from rtbf.unlearn.run import Material
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rtbf.installation import Installation
+    from rtbf.plan.record import Plan
+    from rtbf.unlearn.record import Unlearned
+
+
+def unlearning_material(installation: Installation, plan: Plan, *, withheld: tuple[str, ...], threads: int) -> tuple[Material, Path]:
+    """Return the loaded original with the plan's items, and the original's folder.
+
+    withheld   records of the forget set that must not be unlearned (`rtbf.plan.withhold`): none of their items is handed on
+    """
+    prepare_torch(threads)
+    original, entry = original_of(installation, plan)
+    model = load_model(original, plan.model_digest, "the model to change")
+    tokenizer = load_tokenizer(original)
+    size = context_tokens(model)
+    # The withheld ones are encoded too, since a long record has several items and each has its place among the levels.
+    items = training_items(selected_records(installation, entry, plan.forget), tokenizer, size)
+    places = tuple(place for place, item in enumerate(items) if item.record_id not in withheld)
+    material = Material(
+        model=model,
+        tokenizer=tokenizer,
+        forget=[items[place] for place in places],
+        level_places=places,
+        retain=training_items(selected_records(installation, entry, plan.retain), tokenizer, size),
+        withheld=withheld,
+    )
+    return material, original
+
+
+def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, record: Unlearned) -> Model:
+    """Return the registry's record of the merged weights: the original's lineage, less what the ticket removed.
+
+    What was withheld is not called removed: a later footprint finds it in these weights again.
+    """
+    with installation.transaction() as session:
+        original = registry.model_with_digest(session, plan.model_digest).model
+        revision = registry.next_revision(session, plan.model)
+    removal = Removal(
+        ticket_id=plan.ticket_id,
+        attempt=plan.attempt,
+        plan_digest=plan_digest,
+        corpus=plan.forget.corpus,
+        version=plan.forget.version,
+        record_ids=unlearned_ids(plan, record),
+    )
+    return Model(
+        name=plan.model,
+        revision=revision,
+        digest=record.artefact_digest,
+        origin="unlearned",
+        recipe=original.recipe,
+        seed=original.seed,
+        trained_on=original.trained_on,
+        base_digest=plan.model_digest,
+        removals=(*original.removals, removal),
+        files=record.files,
+        environment=record.environment,
+    )
