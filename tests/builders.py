@@ -22,7 +22,7 @@ from rtbf.lm.digest import ArtefactFile, digest_of_files
 from rtbf.plan.decisions import NEEDS_REASONING, Decisions, ItemDecision
 from rtbf.plan.holds import Hold
 from rtbf.plan.items import footprint_items
-from rtbf.plan.record import Adapter, Control, ControlPlan, Cost, Plan, PlannedProbe, RecordSet, StopRule
+from rtbf.plan.record import Adapter, Control, ControlPlan, Cost, Plan, PlannedProbe, PlannedSet, RecordSet, StopRule
 from rtbf.report.lawful import (
     ApprovalPart,
     ClockEventPart,
@@ -40,8 +40,9 @@ from rtbf.report.residuals import derived_residuals, residual
 from rtbf.report.statement import Case, build_statement
 from rtbf.ticket.record import IdentifierMark, Ticket
 from rtbf.unlearn.record import CurvePoint, Unlearned
-from rtbf.verify.record import Arm, Interval, ProbeResult, Verification
+from rtbf.verify.record import Arm, MeasuredSet, Verification
 from rtbf.verify.verdict import judge
+from tests.results import leaking_probe, passing_probes, probe_result, sha  # noqa: F401 - as those of `tests.trusted`
 from tests.trusted import (  # noqa: F401 - tests reach all of them here
     LOG,
     approver_key,
@@ -59,16 +60,13 @@ from tests.trusted import (  # noqa: F401 - tests reach all of them here
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from rtbf.verify.record import ProbeResult
+
 TICKET_ID = "tkt_01test"
 ISSUED_AT = "2026-03-02T12:00:00.000Z"
 SUBMITTER, PLANNER, APPROVER, DECIDER = "act_submitter", "act_planner", "act_approver", "act_decider"
 GROUND, EXEMPTION = "eu-gdpr:JustificationA17NonNecessity", "eu-gdpr:JustificationA17LegalClaims"
 HOLD_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def sha(number: int) -> str:
-    """Return a made-up digest that differs for each number."""
-    return "sha256:" + f"{number:02x}" * 32
 
 
 def ticket(**changes: Any) -> Ticket:
@@ -157,67 +155,13 @@ def hold(scope_kind: Any = "corpus", scope: str = "community", **changes: Any) -
     return replace(made, **changes)
 
 
-def probe_result(probe_id: str = "F2", **changes: Any) -> ProbeResult:
-    """Return a result that is equivalent by itself; the family follows the first letter of the id."""
-    family: Any = {"F": "forget", "R": "recovery", "U": "utility"}[probe_id[0]]
-    is_utility = family == "utility"
-    made = ProbeResult(
-        probe_id=probe_id,
-        name=f"probe_{probe_id.lower()}",
-        family=family,
-        code_digest=sha(6),
-        unit="nats per token" if is_utility else "share",
-        higher_is="worse utility" if is_utility else "more remembered",
-        direction="non_inferior" if is_utility else "two_sided",
-        n_records=20,
-        n_items=40,
-        n_excluded=0,
-        before="2.100000" if is_utility else "0.920000",
-        after="2.104000" if is_utility else "0.150000",
-        control=None if is_utility else "0.140000",
-        estimate="0.004000" if is_utility else "0.010000",
-        interval=Interval(low="-0.002000", high="0.010000", level="0.90")
-        if is_utility
-        else Interval(low="-0.020000", high="0.030000", level="0.90"),
-        assay=None if is_utility else Interval(low="0.700000", high="0.850000", level="0.90"),
-        p_leak=None if is_utility else "0.300000",
-        p_trace=None if is_utility else "0.700000",
-        p_attainable=None if is_utility else "0.000001",
-        witnesses=None if is_utility else 0,
-        margin="0.020000" if is_utility else "0.050000",
-        margin_origin="PROTOCOL §1",
-        items_digest=sha(7),
-        seed=17,
-        not_applicable=None,
-        problem=None,
-    )
-    return replace(made, **changes)
-
-
-def passing_probes() -> tuple[ProbeResult, ...]:
-    """Return every probe that the approximate class needs, each equivalent."""
-    ids = ("F1", "F2", "F3", "F4", "F6", "R1", "R2", "R3", "R4", "R5", "U1", "U2", "U4", "U6")
-    return tuple(probe_result(probe_id) for probe_id in ids)
-
-
-def leaking_probe(probe_id: str = "F2", **changes: Any) -> ProbeResult:
-    """Return a result that shows the data is still there, as `noop` would."""
-    leak: dict[str, Any] = {
-        "after": "0.920000",
-        "estimate": "0.780000",
-        "interval": Interval(low="0.700000", high="0.850000", level="0.90"),
-        "p_leak": "0.000001",
-        "p_trace": "1.000000",
-    }
-    return probe_result(probe_id, **{**leak, **changes})
-
-
 def planned(probe: ProbeResult) -> PlannedProbe:
     """Return the plan's line for a probe that was measured as planned."""
     return PlannedProbe(
         probe_id=probe.probe_id,
         name=probe.name,
         family=probe.family,
+        role=probe.role,
         code_digest=probe.code_digest,
         unit=probe.unit,
         direction=probe.direction,
@@ -260,6 +204,13 @@ def plan(**changes: Any) -> Plan:
         ),
         profile="standard",
         probes=tuple(planned(probe) for probe in passing_probes()),
+        sets=(
+            PlannedSet(
+                name="forget", reads="score", items=40, digest=sha(7), samples=1, temperature="0", tokens=4_000, passes=5, left_out=()
+            ),
+        ),
+        relearn=None,
+        qualification=None,
         controls=ControlPlan(models=(Control(seed=101, digest=sha(12)), Control(seed=102, digest=sha(14))), reason="cheap enough to train"),
         guarantee_requested="approximate",
         class_cap="approximate",
@@ -324,17 +275,21 @@ def verification(probes: tuple[ProbeResult, ...] | None = None, **changes: Any) 
         unlearned_digest=digest_of(unlearned()),
         artefact_kind=kind,
         arms=(
-            Arm(name="original", role="original", digest=sha(5), adapter_state="none", seed=None),
-            Arm(name="unlearned", role="unlearned", digest=unlearned().artefact_digest, adapter_state="merged", seed=None),
-            Arm(name="control-101", role="control", digest=sha(12), adapter_state="none", seed=101),
-            Arm(name="control-102", role="control", digest=sha(14), adapter_state="none", seed=102),
+            Arm(name="original", role="original", digest=sha(5), tokenizer=sha(18), adapter_state="none", seed=None),
+            Arm(
+                name="unlearned", role="unlearned", digest=unlearned().artefact_digest, tokenizer=sha(18), adapter_state="merged", seed=None
+            ),
+            Arm(name="control-101", role="control", digest=sha(12), tokenizer=sha(18), adapter_state="none", seed=101),
+            Arm(name="control-102", role="control", digest=sha(14), tokenizer=sha(18), adapter_state="none", seed=102),
         ),
         environment=(("device", "cpu"), ("dtype", "float32"), ("torch", "2.13.0")),
         repeat_delta_nats="0.000002",
+        sets=(MeasuredSet(name="forget", items=40, passes=5, planned_tokens=20_000, tokens=20_000),),
         probes=measured,
         item_log_digest=sha(13),
         tokens_used=4_812_331,
-        verdict=judge(measured, class_requested="approximate", artefact_kind=kind),
+        qualification=None,
+        verdict=judge(measured, class_requested="approximate", artefact_kind=kind, qualification=None),
         limitations=("Items were drawn from the corpora of this installation only.",),
     )
     return replace(made, **changes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtbf.footprint.record import LocatorUse, ModelReached, NotSearched, SearchedCorpus
-from rtbf.plan.record import Adapter, ControlPlan, Cost, PlannedProbe, StopRule
+from rtbf.plan.record import Adapter, ControlPlan, Cost, PlannedProbe, PlannedSet, Qualification, StopRule
 from rtbf.report.lawful import (
     ApprovalPart,
     ClockPart,
@@ -26,7 +26,7 @@ from rtbf.report.lawful import (
 )
 from rtbf.ticket.record import IdentifierMark
 from rtbf.unlearn.record import CurvePoint
-from rtbf.verify.record import Arm, ProbeResult, Verdict
+from rtbf.verify.record import Arm, MeasuredSet, ProbeResult, QualificationUse, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v4"
@@ -94,6 +94,17 @@ class SetPart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RelearnPart:
+    """The relearning attack that was planned: how many records it trains on, and how hard."""
+
+    attacker_records: int
+    benign_records: int
+    learning_rate: str
+    steps: int
+    batch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlanPart:
     """What was decided before anything ran."""
 
@@ -115,6 +126,9 @@ class PlanPart:
     utility_holdout: SetPart
     profile: str
     probes: tuple[PlannedProbe, ...]
+    sets: tuple[PlannedSet, ...]
+    relearn: RelearnPart | None
+    qualification: Qualification | None
     controls: ControlPlan
     class_requested: str
     class_cap: str
@@ -149,8 +163,11 @@ class MeasuredPart:
     arms: tuple[Arm, ...]
     environment: dict[str, str]
     repeat_delta_nats: str | None
+    sets: tuple[MeasuredSet, ...]
     item_log_digest: str
     tokens_used: int
+    qualification: QualificationUse | None
+    """The method's qualification as it stood when this was measured; the verdict says whether it leans on it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,6 +27,7 @@ from rtbf.report.predicate import (
     PlanPart,
     Predicate,
     RecordDigests,
+    RelearnPart,
     ReportPart,
     SetPart,
     Sha256,
@@ -43,7 +44,7 @@ from rtbf.verify.claim import ALWAYS_STATED
 
 if TYPE_CHECKING:
     from rtbf.footprint.record import Footprint
-    from rtbf.plan.record import Plan, RecordSet
+    from rtbf.plan.record import Plan, RecordSet, RelearnAttack
     from rtbf.report.lawful import (
         ApprovalPart,
         ClockPart,
@@ -178,8 +179,10 @@ def _predicate(case: Case) -> Predicate:
             arms=verification.arms,
             environment=dict(verification.environment),
             repeat_delta_nats=verification.repeat_delta_nats,
+            sets=verification.sets,
             item_log_digest=verification.item_log_digest,
             tokens_used=verification.tokens_used,
+            qualification=verification.qualification,
         ),
         probes=verification.probes,
         verdict=verification.verdict,
@@ -245,6 +248,9 @@ def _plan_part(plan: Plan) -> PlanPart:
         utility_holdout=_set_part(plan.utility_holdout),
         profile=plan.profile,
         probes=plan.probes,
+        sets=plan.sets,
+        relearn=None if plan.relearn is None else _relearn_part(plan.relearn),
+        qualification=plan.qualification,
         controls=plan.controls,
         class_requested=plan.guarantee_requested,
         class_cap=plan.class_cap,
@@ -254,6 +260,16 @@ def _plan_part(plan: Plan) -> PlanPart:
         quorum_reason=plan.quorum_reason,
         grace_s=plan.grace_s,
         approval_valid_s=plan.approval_valid_s,
+    )
+
+
+def _relearn_part(attack: RelearnAttack) -> RelearnPart:
+    return RelearnPart(
+        attacker_records=len(attack.attacker_records),
+        benign_records=len(attack.benign_records),
+        learning_rate=attack.learning_rate,
+        steps=attack.steps,
+        batch=attack.batch,
     )
 
 

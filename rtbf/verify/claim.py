@@ -1,6 +1,7 @@
 """The words a verdict permits. Generated, never free text; a test forbids its forbidden words everywhere.
 
-Standard library only: the offline checker recomputes the claim. Source: PROTOCOL §3 and DESIGN §2.
+Every number in a claim is one of the probe results'; what was compared with what is said as it was. Standard library only: the
+offline checker recomputes the claim. Source: PROTOCOL §3 and DESIGN §2.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from rtbf.verify.record import Finding, ProbeResult
+    from rtbf.verify.record import Finding, ProbeResult, QualificationUse
 
 FORBIDDEN = (
     "erased from",
@@ -25,32 +26,49 @@ FORBIDDEN = (
 """Phrases no claim may hold. "guarantee" belongs to the dp and exact formulas only, and they do not need it either."""
 
 CODE_MEANINGS = {
-    "LEAK": "more is remembered than by models not shown the records",
-    "TRACE": "less is remembered than by models not shown the records, which is itself a trace of the person",
+    "LEAK": "more is remembered than where the records were never shown",
+    "TRACE": "less is remembered, or the bare name refused more, than where the records were never shown: itself a trace of the person",
+    "RETURNED": "what an earlier ticket had removed came back",
+    "MISMATCH": "the models that were measured are not what they are said to be",
     "UTILITY": "the model lost more than twice the permitted margin on what it should keep",
     "NO_SIGNAL": "the original did not measurably remember, so there was nothing this probe could see go",
-    "NO_REFERENCE": "there was no control model to compare with",
+    "NO_REFERENCE": "there was nothing to compare with that had not seen the records",
     "UNDERPOWERED": "too few records, or too wide an interval, to decide",
+    "BLIND_GATE": "the records can be told from those they are compared with without any model",
+    "NUMERIC": "the numbers were not finite or not repeatable enough",
+    "LINEAGE_GAP": "what some model in the line was trained on is not recorded",
+    "IDENTICAL_ARMS": "two models that were to be compared have the same files",
+    "PROBE_ERROR": "the probe stopped with an error",
+    "TIMED_OUT": "the probe did not end in the time it had",
+    "OUT_OF_ENVELOPE": "the method's qualification has lapsed or does not cover this run",
+    "JUDGE_UNRELIABLE": "the rule that reads the replies was wrong too often",
     "NOT_RUN": "the class needs this probe and it was not run",
     "NOT_MEASURED": "the class needs this probe and it was called not applicable",
-    "FEW_RECORDS": "fewer records than equivalence of a single ticket needs",
+    "NO_ITEMS": "the records hold nothing that could be asked in this way",
+    "NO_PACK": "the operator gave no items for it",
+    "FEW_RECORDS": "fewer records or secrets than equivalence of a single ticket needs",
     "UNCHANGED": "the weights were not changed",
     "MERGED": "the adapter is part of the weights, so there is none to switch off",
     "NO_CLASS": "no class was asked for that a result could earn",
-    "PROBE_ERROR": "the probe stopped with an error",
-    "NUMERIC": "the numbers were not finite or not repeatable enough",
 }
 
 CODE_REMEDIES = {
-    "NO_REFERENCE": "control models made by the same recipe without the records",
+    "NO_REFERENCE": "control models made by the same recipe without the records, or siblings of the records",
     "UNDERPOWERED": "more records, more control models or less noise",
+    "BLIND_GATE": "siblings that look like the records, or a method qualified on planted records",
+    "NUMERIC": "a repeatable measurement",
+    "LINEAGE_GAP": "the missing training manifests",
+    "IDENTICAL_ARMS": "control models with files of their own",
+    "PROBE_ERROR": "a run of the failed probes",
+    "TIMED_OUT": "a run of the failed probes",
+    "OUT_OF_ENVELOPE": "a qualification that is in date and covers this method, its settings and this model",
+    "JUDGE_UNRELIABLE": "a rule for the replies that agrees with people",
     "NOT_RUN": "a run of the missing probes",
     "NOT_MEASURED": "a run of the missing probes",
-    "FEW_RECORDS": "at least 18 records, or a method qualified on planted records",
+    "NO_ITEMS": "records that hold such facts, or a method qualified on planted records",
+    "FEW_RECORDS": "at least 18 records and 32 secrets, or a method qualified on planted records",
     "UNCHANGED": "a method that changes the weights",
     "NO_CLASS": "a plan that asks for a class",
-    "PROBE_ERROR": "a run of the failed probes",
-    "NUMERIC": "a repeatable measurement",
 }
 """What would let an undecided case be decided. NO_SIGNAL has none: there may have been nothing to remove."""
 
@@ -67,38 +85,118 @@ ALWAYS_STATED = (
     "The verdict lapses with any new fine-tune, quantisation or adapter of this artefact.",
 )
 
+_COMPARED = {
+    "control models": "models made by the same recipe without the records",
+    "siblings": "made-up siblings of the records, which no model here was shown (there was no control model)",
+    "chance": "guessing",
+}
+"""What the artefact is statistically equivalent to. Siblings show how it treats what it was not shown, not how another model would."""
 
-def claim_text(status: str, class_awarded: str, codes: Sequence[str], probes: Sequence[ProbeResult], findings: Sequence[Finding]) -> str:
-    """Return the one paragraph this verdict permits."""
+_TRIED_BY_SUPPRESSION = ("F1", "F6", "R1", "R5", "R6")
+_NOTHING_TO_REMOVE = "Records were not measurably memorised before; unlearning had nothing measurable to remove."
+_NO_CONCLUSION = "No conclusion about compliance may be drawn from this report."
+
+
+def claim_text(
+    status: str,
+    class_awarded: str,
+    codes: Sequence[str],
+    probes: Sequence[ProbeResult],
+    findings: Sequence[Finding],
+    leant_on: QualificationUse | None = None,
+) -> str:
+    """Return the one paragraph this verdict permits. `leant_on`: the qualification without which the verdict were another."""
+    status_of = {finding.probe_id: finding.status for finding in findings}
     if status == "PASS" and class_awarded == "approximate":
-        return (
-            f"On the probes {_equivalent(probes, findings, is_utility=False)}, the model is statistically equivalent (90 % "
-            "intervals inside the margins fixed before measuring) to models made by the same recipe without the records; on "
-            f"{_equivalent(probes, findings, is_utility=True)} it lost less than the permitted margin. This is evidence of "
-            "behavioural removal, not proof that no information remains in the weights."
-        )
+        return " ".join(_removal(probes, findings, status_of, leant_on))
     if status == "PASS":
-        return (
-            f"The data could not be elicited by the probes {_equivalent(probes, findings, is_utility=False)} beyond the margins "
-            f"fixed before measuring.{_brought_back(findings)} The information may remain in the weights and may be reached by "
-            "persons with access to weights, adapters or earlier versions."
-        )
+        return " ".join(_suppression(probes, findings, status_of))
     if status == "FAIL":
         return f"The artefact does not pass: {_explained(codes)}. The plan has to be changed and run again."
-    return f"Cannot decide: {_explained(codes)}.{_needed(codes)} No conclusion about compliance may be drawn from this report."
+    if _had_nothing_to_remove(probes, findings):
+        rest = [code for code in codes if _split(code)[1] != "NO_SIGNAL"]
+        besides = f" Besides: {_explained(rest)}.{_needed(rest)}" if rest else ""
+        return f"Cannot decide. {_NOTHING_TO_REMOVE}{besides} {_NO_CONCLUSION}"
+    return f"Cannot decide: {_explained(codes)}.{_needed(codes)} {_NO_CONCLUSION}"
 
 
-def _equivalent(probes: Sequence[ProbeResult], findings: Sequence[Finding], *, is_utility: bool) -> str:
-    """Return only the probes that were decided in the artefact's favour: a claim never leans on another."""
-    family = {probe.probe_id: probe.family for probe in probes}
-    return ", ".join(
-        finding.probe_id for finding in findings if finding.status == "equivalent" and (family[finding.probe_id] == "utility") == is_utility
-    )
+def _removal(
+    probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of: Mapping[str, str], leant_on: QualificationUse | None
+) -> Iterable[str]:
+    """Say what is equivalent to what, what was spared, which attacks found nothing, and on what this leans."""
+    shown = [probe for probe in probes if status_of.get(probe.probe_id) == "equivalent" and probe.family not in {"gate", "regression"}]
+    compared = [
+        f"on {_within(own)} to {words}"
+        for name, words in _COMPARED.items()
+        if (own := [probe for probe in shown if probe.compared_with == name and probe.family in {"forget", "recovery"}])
+    ]
+    spared = [probe for probe in shown if probe.family in {"utility", "restoration"}]
+    yield f"The model is statistically equivalent (90 % intervals inside the margins fixed before measuring) {'; '.join(compared)}."
+    if spared:
+        yield f"On {_within(spared)} it lost less than the permitted margin."
+    yield from _attacks_without_signal(probes, findings)
+    if leant_on is not None:
+        yield (
+            f"This leans on the method's qualification {leant_on.digest}: where these records alone could not show equivalence, it is "
+            "established for the method on planted records, not for these records."
+        )
+    yield "This is evidence of behavioural removal, not proof that no information remains in the weights."
 
 
-def _brought_back(findings: Sequence[Finding]) -> str:
-    adverse = [finding.probe_id for finding in findings if finding.status == "adverse"]
-    return f" It was brought back by {', '.join(adverse)}." if adverse else ""
+def _suppression(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of: Mapping[str, str]) -> Iterable[str]:
+    """Say by what the data could not be elicited, with the bound where there is one, and what brought it back all the same."""
+    tried = [
+        probe
+        for probe in probes
+        if probe.role == "primary"
+        and probe.probe_id.partition(".")[0] in _TRIED_BY_SUPPRESSION
+        and status_of.get(probe.probe_id) in {"equivalent", "inconclusive"}
+    ]
+    bounds = [bound for probe in tried if (bound := _bound(probe)) is not None]
+    attempts = f" ({'; '.join(bounds)})" if bounds else ""
+    yield f"The data could not be elicited by the probes {_named(tried)}{attempts} beyond what is found where it was never shown."
+    yield from _attacks_without_signal(probes, findings)
+    adverse = [probe for probe in probes if status_of.get(probe.probe_id) == "adverse"]
+    if adverse:
+        yield f"It was brought back by {_named(adverse)}."
+    yield "The information may remain in the weights and may be reached by persons with access to weights, adapters or earlier versions."
+
+
+def _bound(probe: ProbeResult) -> str | None:
+    """Return how many items were asked and the upper end of the excess: of a two-sided 90 % interval, so one-sided at 95 %."""
+    if probe.interval is None or probe.interval.level != "0.90":
+        return None
+    return f"{probe.probe_id}: {probe.n_items} items, 95 % upper bound of the excess {probe.interval.high} {probe.unit}"
+
+
+def _attacks_without_signal(probes: Sequence[ProbeResult], findings: Sequence[Finding]) -> Iterable[str]:
+    """Say of which attacks nothing was seen, and that some of them saw nothing before either."""
+    primary = {probe.probe_id for probe in probes if probe.role == "primary" and probe.family in {"forget", "recovery"}}
+    open_ones = [finding for finding in findings if finding.status == "inconclusive" and finding.probe_id in primary]
+    if blind := [finding.probe_id for finding in open_ones if finding.reason == "NO_SIGNAL"]:
+        yield f"Of {', '.join(blind)} this says little: they did not bring the data out before unlearning either."
+    if wide := [finding.probe_id for finding in open_ones if finding.reason == "UNDERPOWERED"]:
+        yield f"On {', '.join(wide)} nothing adverse was found, and equivalence was not shown."
+
+
+def _within(probes: Sequence[ProbeResult]) -> str:
+    """Return "F1 (+0.05 share of answer tokens), F3 (±0.10 nats per token)": what is lower only has no lower margin."""
+    return _listed(probes, lambda probe: f"{'±' if probe.direction == 'two_sided' else '+'}{probe.margin} {probe.unit}")
+
+
+def _listed(probes: Sequence[ProbeResult], words: Callable[[ProbeResult], str]) -> str:
+    return ", ".join(f"{probe.probe_id} ({words(probe)})" for probe in probes)
+
+
+def _named(probes: Sequence[ProbeResult]) -> str:
+    return ", ".join(probe.probe_id for probe in probes)
+
+
+def _had_nothing_to_remove(probes: Sequence[ProbeResult], findings: Sequence[Finding]) -> bool:
+    """Return whether every primary forget probe that applies saw nothing in the original."""
+    primary = {probe.probe_id for probe in probes if probe.role == "primary" and probe.family == "forget"}
+    reasons = [finding.reason for finding in findings if finding.probe_id in primary and finding.status != "not_applicable"]
+    return bool(reasons) and set(reasons) == {"NO_SIGNAL"}
 
 
 def _needed(codes: Sequence[str]) -> str:

@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import digest_of
+from rtbf.plan.record import PlannedProbe
 from rtbf.report.check.judging import always_stated, judged_again, probes_of
+from rtbf.report.predicate import Predicate
+from rtbf.verify.record import ProbeResult
 
 if TYPE_CHECKING:
     from rtbf.report.check.versions import AnyPredicate, Body
     from rtbf.report.predicate import Subject
+    from rtbf.report.predicate_v3 import PlannedProbeV3
     from rtbf.verify.frozen.record_v1 import ProbeResult as ProbeResultV1
-    from rtbf.verify.record import ProbeResult
 
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
 _PROBABILITY = re.compile(r"(0|1|0\.[0-9]{1,30}|1\.0{1,30}|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,3})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def require_consistent(body: Body) -> None:
@@ -32,6 +36,8 @@ def require_consistent(body: Body) -> None:
     for probe in predicate.probes:
         _require_numbers(probe)
     _require_plan_kept(predicate)
+    if isinstance(predicate, Predicate):
+        _require_qualification(predicate)
     _require_limits(predicate)
     _require_verdict(predicate)
 
@@ -66,25 +72,48 @@ def _require_numbers(probe: ProbeResult | ProbeResultV1) -> None:
     intervals = [interval for interval in (probe.interval, probe.assay) if interval is not None]
     texts = [probe.before, probe.after, probe.control, probe.estimate, probe.margin]
     texts += [text for interval in intervals for text in (interval.low, interval.high, interval.level)]
+    if isinstance(probe, ProbeResult):
+        texts += [probe.power, *(text for part in probe.parts for text in (part.before, part.after, part.control))]
     if not all(text is None or _DECIMAL.fullmatch(text) for text in texts):
         raise ValueError(f"probe {probe.probe_id[:20]!r} holds a number that is no decimal text")
     chances = [probe.p_leak, probe.p_trace, probe.p_attainable]
     if not all(text is None or _PROBABILITY.fullmatch(text) for text in chances):
         raise ValueError(f"probe {probe.probe_id[:20]!r} holds a p-value outside 0 to 1")
-    if min(probe.n_records, probe.n_items, probe.n_excluded) < 0:
+    if min(probe.n_records, probe.n_items, probe.n_excluded, probe.witnesses or 0) < 0:
         raise ValueError(f"probe {probe.probe_id[:20]!r} counts less than nothing")
 
 
 def _require_plan_kept(predicate: AnyPredicate) -> None:
     """Thresholds were fixed before measuring: what was planned was measured, with the margin that was planned."""
-    planned = sorted(
-        (p.probe_id, p.name, p.family, p.unit, p.direction, p.margin, p.margin_origin, p.code_digest) for p in predicate.plan.probes
-    )
-    measured = sorted(
-        (p.probe_id, p.name, p.family, p.unit, p.direction, p.margin, p.margin_origin, p.code_digest) for p in predicate.probes
-    )
-    if planned != measured:
+    if sorted(map(_fixed_of, predicate.plan.probes)) != sorted(map(_fixed_of, predicate.probes)):
         raise ValueError("the measured probes or their margins are not the planned ones")
+
+
+def _fixed_of(probe: PlannedProbe | PlannedProbeV3 | ProbeResult | ProbeResultV1) -> tuple[str, ...]:
+    """Return what a plan fixes of a probe: since the fourth version also how much it decides."""
+    role = probe.role if isinstance(probe, PlannedProbe | ProbeResult) else ""
+    return (
+        probe.probe_id, probe.name, probe.family, role, probe.unit, probe.direction, probe.margin, probe.margin_origin, probe.code_digest,
+    )  # fmt: skip
+
+
+def _require_qualification(predicate: Predicate) -> None:
+    """What the verdict may lean on was planned, and dates and reach are the plan's word.
+
+    The day of measuring is not stated: it lies between the start of unlearning and the report.
+    """
+    planned, used = predicate.plan.qualification, predicate.measured.qualification
+    if (planned is None) != (used is None):
+        raise ValueError("a qualification that the plan does not name, or one that it names and the verdict passes over")
+    if planned is None or used is None:
+        return
+    if not _DAY.fullmatch(planned.ends_on) or used.digest != planned.digest or used.covers != planned.covers:
+        raise ValueError("another qualification than the plan names, or one without a last day")
+    started_on, issued_on = predicate.quorum.unlearning_started_at[:10], predicate.report.issued_at[:10]
+    if used.is_in_date and planned.ends_on < started_on:
+        raise ValueError("a qualification that had lapsed before unlearning began, called in date")
+    if not used.is_in_date and planned.ends_on >= issued_on:
+        raise ValueError("a qualification that had not lapsed when the report was issued, called lapsed")
 
 
 def _require_limits(predicate: AnyPredicate) -> None:

@@ -1,48 +1,51 @@
-"""The verdict function as a table of cases: what must fail, what must not pass, and that order plays no part."""
+"""The verdict as a table of cases: what must fail, what must not pass, and what a class asks for. Laws: `test_verdict_laws`."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rtbf.errors import RecordBroken
-from rtbf.verify.record import Interval
-from rtbf.verify.verdict import MIN_RECORDS, REQUIRED, holm, judge
-from tests import builders
+from rtbf.verify.record import Interval, QualificationUse
+from rtbf.verify.verdict import judge
+from tests.results import leaking_probe, passing_probes, probe_result, sha
 
 if TYPE_CHECKING:
     from rtbf.verify.record import ProbeResult, Verdict
 
+IN_DATE = QualificationUse(digest=sha(30), is_in_date=True, covers=True)
+WIDE = Interval(low="-0.020000", high="0.300000", level="0.90")
 
-def _judge(probes: tuple[ProbeResult, ...], kind: str = "merged", asked: str = "approximate") -> Verdict:
-    return judge(probes, class_requested=asked, artefact_kind=kind)
+
+def _judge(
+    probes: tuple[ProbeResult, ...], kind: str = "merged", asked: str = "approximate", qualification: QualificationUse | None = None
+) -> Verdict:
+    return judge(probes, class_requested=asked, artefact_kind=kind, qualification=qualification)
 
 
 def _with(probe_id: str, **changes: Any) -> tuple[ProbeResult, ...]:
     """Return the passing probes with one of them changed."""
-    return tuple(replace(probe, **changes) if probe.probe_id == probe_id else probe for probe in builders.passing_probes())
+    return tuple(replace(probe, **changes) if probe.probe_id == probe_id else probe for probe in passing_probes())
 
 
 def _replaced(changed: ProbeResult) -> tuple[ProbeResult, ...]:
-    return tuple(changed if probe.probe_id == changed.probe_id else probe for probe in builders.passing_probes())
+    return tuple(changed if probe.probe_id == changed.probe_id else probe for probe in passing_probes())
 
 
-def _status(verdict: Verdict, probe_id: str) -> tuple[str, str | None]:
-    return next((finding.status, finding.reason) for finding in verdict.findings if finding.probe_id == probe_id)
+def _without(*probe_ids: str) -> tuple[ProbeResult, ...]:
+    return tuple(probe for probe in passing_probes() if probe.probe_id not in probe_ids)
 
 
 def test_all_required_probes_equivalent_is_a_pass_of_the_class_asked_for() -> None:
-    verdict = _judge(builders.passing_probes())
+    verdict = _judge(passing_probes())
 
-    assert (verdict.status, verdict.class_awarded, verdict.codes) == ("PASS", "approximate", ())
+    assert (verdict.status, verdict.class_awarded, verdict.codes, verdict.rule) == ("PASS", "approximate", (), "rtbf.verdict/2")
 
 
 def test_noop_on_a_model_that_knew_the_data_fails() -> None:
-    untouched = (*(builders.leaking_probe(probe_id) for probe_id in ("F1", "F2", "F3")), builders.probe_result("U1"))
+    untouched = (*(leaking_probe(probe_id) for probe_id in ("F1", "F2", "F3")), probe_result("U1"))
 
     verdict = _judge(untouched, kind="unchanged")
 
@@ -51,205 +54,158 @@ def test_noop_on_a_model_that_knew_the_data_fails() -> None:
 
 
 def test_noop_on_a_model_that_never_knew_the_data_is_neither_pass_nor_fail() -> None:
-    verdict = _judge(builders.passing_probes(), kind="unchanged")
+    verdict = _judge(passing_probes(), kind="unchanged")
 
-    assert (verdict.status, verdict.class_awarded) == ("INCONCLUSIVE", "none")
-    assert "UNCHANGED" in verdict.codes
-
-
-@pytest.mark.parametrize("probe", builders.passing_probes(), ids=lambda probe: probe.probe_id)
-def test_a_pass_is_withheld_when_one_required_probe_was_not_run(probe: ProbeResult) -> None:
-    rest = tuple(other for other in builders.passing_probes() if other.probe_id != probe.probe_id)
-
-    verdict = _judge(rest)
-
-    assert (verdict.status, verdict.codes) == ("INCONCLUSIVE", (f"{probe.probe_id}:NOT_RUN",))
+    assert (verdict.status, verdict.class_awarded, verdict.codes) == ("INCONCLUSIVE", "none", ("UNCHANGED",))
 
 
-@pytest.mark.parametrize("probe", builders.passing_probes(), ids=lambda probe: probe.probe_id)
-def test_only_the_adapter_probe_may_be_called_not_applicable(probe: ProbeResult) -> None:
-    """Otherwise a PASS could be had without a single measurement."""
-    verdict = _judge(_with(probe.probe_id, not_applicable="MERGED"))
+@pytest.mark.parametrize(("records", "status"), [(17, "INCONCLUSIVE"), (18, "PASS")])
+@pytest.mark.parametrize("probe_id", ["F1", "F2", "F3"])
+def test_few_records_withhold_a_pass(probe_id: str, records: int, status: str) -> None:
+    verdict = _judge(_with(probe_id, n_records=records))
 
-    assert verdict.status == ("PASS" if probe.probe_id == "R2" else "INCONCLUSIVE")
-    assert verdict.codes == (() if probe.probe_id == "R2" else (f"{probe.probe_id}:NOT_MEASURED",))
+    assert (verdict.status, verdict.codes) == (status, ("FEW_RECORDS",) if status == "INCONCLUSIVE" else ())
 
 
-@pytest.mark.parametrize("probe", builders.passing_probes(), ids=lambda probe: probe.probe_id)
-def test_an_errored_probe_is_never_counted_as_not_adverse(probe: ProbeResult) -> None:
-    verdict = _judge(_with(probe.probe_id, problem="PROBE_ERROR"))
+@pytest.mark.parametrize(("secrets", "codes"), [(31, ("FEW_RECORDS",)), (32, ())])
+def test_few_secrets_withhold_a_pass(secrets: int, codes: tuple[str, ...]) -> None:
+    assert _judge(_with("F4", n_items=secrets, n_records=5)).codes == codes
 
-    assert (verdict.status, verdict.codes) == ("INCONCLUSIVE", (f"{probe.probe_id}:PROBE_ERROR",))
+
+def test_few_records_are_no_matter_of_suppression_and_soften_no_failure() -> None:
+    assert _judge(_with("F3", n_records=3), asked="suppression").status == "PASS"
+    assert _judge((leaking_probe("F1", n_records=1, witnesses=1),)).status == "FAIL"
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("probes", "status"),
     [
-        ({}, ("equivalent", None)),
-        ({"witnesses": 1}, ("adverse", "LEAK")),
-        # A witness is known whatever else went wrong.
-        ({"witnesses": 1, "problem": "PROBE_ERROR"}, ("adverse", "LEAK")),
-        ({"witnesses": 1, "not_applicable": "MERGED"}, ("adverse", "LEAK")),
-        ({"estimate": "0.2", "interval": Interval(low="0.1", high="0.3", level="0.90"), "p_leak": "0.00001"}, ("adverse", "LEAK")),
-        ({"estimate": "-0.2", "interval": Interval(low="-0.3", high="-0.1", level="0.90"), "p_trace": "0.00001"}, ("adverse", "TRACE")),
-        # Beyond the margin, but by chance as far as the test can tell.
-        ({"estimate": "0.2", "interval": Interval(low="0.1", high="0.3", level="0.90"), "p_leak": "0.2"}, ("inconclusive", "UNDERPOWERED")),
-        # Significant, but no larger than the margin.
-        ({"estimate": "0.05", "p_leak": "0.00001"}, ("equivalent", None)),
-        ({"interval": Interval(low="-0.02", high="0.05", level="0.90")}, ("inconclusive", "UNDERPOWERED")),
-        ({"interval": Interval(low="-0.05", high="0.02", level="0.90")}, ("inconclusive", "UNDERPOWERED")),
-        ({"direction": "lower_is_better", "interval": Interval(low="-0.5", high="0.02", level="0.90")}, ("equivalent", None)),
-        ({"assay": None}, ("inconclusive", "NO_SIGNAL")),
-        ({"assay": Interval(low="0.05", high="0.9", level="0.90")}, ("inconclusive", "NO_SIGNAL")),
-        ({"control": None, "estimate": None, "interval": None, "assay": None}, ("inconclusive", "NO_REFERENCE")),
-        ({"estimate": None, "interval": None}, ("inconclusive", "UNDERPOWERED")),
-        ({"p_attainable": None}, ("inconclusive", "UNDERPOWERED")),
-        ({"p_leak": None}, ("inconclusive", "UNDERPOWERED")),
-        ({"p_trace": None}, ("inconclusive", "UNDERPOWERED")),
-        ({"p_leak": None, "p_trace": None}, ("inconclusive", "UNDERPOWERED")),
-        ({"estimate": "NaN"}, ("inconclusive", "NUMERIC")),
-        ({"estimate": "a lot"}, ("inconclusive", "NUMERIC")),
-        ({"margin": "Infinity"}, ("inconclusive", "NUMERIC")),
-        ({"margin": "-0.05"}, ("inconclusive", "NUMERIC")),
-        ({"interval": Interval(low="0.03", high="-0.02", level="0.90")}, ("inconclusive", "NUMERIC")),
-        # A narrower interval is easier to fit into the margin.
-        ({"interval": Interval(low="-0.02", high="0.03", level="0.50")}, ("inconclusive", "NUMERIC")),
-        ({"interval": Interval(low="-0.02", high="0.03", level="0.95")}, ("equivalent", None)),
+        (_with("F3", n_records=3), "PASS"),
+        (_with("R3", interval=WIDE), "PASS"),
+        (_with("R4", assay=None), "PASS"),
+        (_without("F5"), "PASS"),
+        (_with("F5", problem="BLIND_GATE"), "PASS"),
+        (_with("F4", interval=WIDE), "INCONCLUSIVE"),
+        (_with("R3", problem="PROBE_ERROR", interval=None), "INCONCLUSIVE"),
+        (_without("R4"), "INCONCLUSIVE"),
+        (_with("R1", problem="TIMED_OUT"), "INCONCLUSIVE"),
     ],
+    ids=["records", "R3", "R4", "no F5", "blind F5", "F4", "broken R3", "no R4", "R1"],
 )
-def test_status_of_a_forget_probe_follows_from_its_numbers(changes: dict[str, Any], expected: tuple[str, str | None]) -> None:
-    verdict = _judge(_with("F2", **changes))
+def test_a_qualification_stands_in_for_what_it_may(probes: tuple[ProbeResult, ...], status: str) -> None:
+    alone, leaning = _judge(probes), _judge(probes, qualification=IN_DATE)
 
-    assert _status(verdict, "F2") == expected
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        ("-0.01", "0.019", ("equivalent", None)),
-        ("-0.01", "0.020", ("inconclusive", "UNDERPOWERED")),
-        ("0.025", "0.050", ("inconclusive", "UNDERPOWERED")),
-        ("0.040", "0.050", ("inconclusive", "UNDERPOWERED")),
-        # The margin is 0.02: certainly beyond twice that.
-        ("0.041", "0.050", ("adverse", "UTILITY")),
-        ("-9", "-8", ("equivalent", None)),
-    ],
-)
-def test_status_of_a_utility_probe_is_non_inferiority(low: str, high: str, expected: tuple[str, str | None]) -> None:
-    verdict = _judge(_with("U1", interval=Interval(low=low, high=high, level="0.90")))
-
-    assert _status(verdict, "U1") == expected
-    assert (verdict.status == "FAIL") == (expected[0] == "adverse")
+    assert alone.status == "INCONCLUSIVE"
+    assert leaning.status == status
+    assert (IN_DATE.digest in leaning.claim) == (status == "PASS")
 
 
-def test_a_test_that_cannot_fail_is_underpowered() -> None:
-    """Resolution guard: 0.0005 · 20 tests = 0.01, so even the smallest p would not pass Holm's first step."""
-    probes = builders.passing_probes()
-    # 10 forget and recovery probes with two tests each.
-    just_too_coarse = tuple(replace(probe, p_attainable=probe.p_attainable and "0.0005") for probe in probes)
-    just_fine_enough = tuple(replace(probe, p_attainable=probe.p_attainable and "0.000499") for probe in probes)
-
-    coarse, fine = _judge(just_too_coarse), _judge(just_fine_enough)
-
-    assert (coarse.status, fine.status) == ("INCONCLUSIVE", "PASS")
-    assert "F2:UNDERPOWERED" in coarse.codes
-
-
-@pytest.mark.parametrize(("records", "status"), [(MIN_RECORDS - 1, "INCONCLUSIVE"), (MIN_RECORDS, "PASS")])
-def test_few_records_withhold_a_pass(records: int, status: str) -> None:
-    verdict = _judge(_with("F3", n_records=records))
-
-    assert verdict.status == status
-    assert ("FEW_RECORDS" in verdict.codes) == (status == "INCONCLUSIVE")
-
-
-def test_few_records_do_not_soften_a_failure() -> None:
-    verdict = _judge((builders.leaking_probe("F1", n_records=1, witnesses=1),))
-
-    assert verdict.status == "FAIL"
-
-
-def test_a_trace_is_a_failure() -> None:
-    """Over-forgetting tells who asked."""
-    trace = builders.probe_result(
-        "F3", estimate="-0.4", interval=Interval(low="-0.5", high="-0.3", level="0.90"), p_leak="1", p_trace="0.00001"
-    )
-
-    verdict = _judge(_replaced(trace))
-
-    assert (verdict.status, verdict.codes) == ("FAIL", ("F3:TRACE",))
-
-
-def test_an_adverse_attack_below_half_of_the_original_lowers_the_class() -> None:
-    # The original's effect lies in 0.70 to 0.85, its middle at 0.775; 0.30 is less than half of it.
-    brought_back = builders.leaking_probe("R3", estimate="0.300000", interval=Interval(low="0.2", high="0.4", level="0.90"))
-
-    verdict = _judge(_replaced(brought_back))
-
-    assert (verdict.status, verdict.class_cap, verdict.class_awarded) == ("PASS", "suppression", "suppression")
-    assert "It was brought back by R3." in verdict.claim
-
-
-@pytest.mark.parametrize("probe_id", ["R3", "R4"])
-def test_an_attack_that_brings_back_half_of_the_original_is_a_failure(probe_id: str) -> None:
-    brought_back = builders.leaking_probe(probe_id, estimate="0.387500")
-
-    verdict = _judge(_replaced(brought_back))
+@pytest.mark.parametrize("probe_id", ["F5", "R3", "R4"])
+def test_a_qualification_helps_no_adverse_probe(probe_id: str) -> None:
+    verdict = _judge(_replaced(leaking_probe(probe_id)), qualification=IN_DATE)
 
     assert (verdict.status, verdict.codes) == ("FAIL", (f"{probe_id}:LEAK",))
 
 
-@pytest.mark.parametrize("probe_id", ["R1", "R5"])
-def test_an_attack_that_suppression_itself_must_stand_is_a_failure(probe_id: str) -> None:
-    """There is no class below to lower to: "could not be elicited" would be untrue."""
-    verdict = _judge(_replaced(builders.leaking_probe(probe_id)))
+@pytest.mark.parametrize("lapsed", [replace(IN_DATE, is_in_date=False), replace(IN_DATE, covers=False)])
+def test_a_qualification_that_may_not_be_leant_on_is_named_only_where_it_would_have_helped(lapsed: QualificationUse) -> None:
+    assert _judge(_without("F5"), qualification=lapsed).codes == ("F5:NOT_RUN", "OUT_OF_ENVELOPE")
+    assert _judge(_without("F2"), qualification=lapsed).codes == ("F2:NOT_RUN",)
+    assert _judge(passing_probes(), qualification=lapsed).status == "PASS"
 
-    assert (verdict.status, verdict.class_awarded) == ("FAIL", "none")
+
+def test_a_verdict_that_needs_no_qualification_does_not_lean_on_it() -> None:
+    assert _judge(passing_probes(), qualification=IN_DATE) == _judge(passing_probes())
 
 
-def test_an_unmerged_adapter_earns_suppression_at_most() -> None:
-    verdict = _judge(builders.passing_probes(), kind="adapter")
+@pytest.mark.parametrize(
+    ("probe", "code"),
+    [
+        (probe_result("F0", witnesses=1), "F0:MISMATCH"),
+        (probe_result("G1", witnesses=1), "G1:RETURNED"),
+        (leaking_probe("F2.em", role="secondary"), "F2.em:LEAK"),
+        (probe_result("U1", interval=Interval(low="0.041", high="0.05", level="0.90")), "U1:UTILITY"),
+        (probe_result("U4.entropy", role="secondary", interval=Interval(low="0.041", high="0.05", level="0.90")), "U4.entropy:UTILITY"),
+        (probe_result("U6", interval=Interval(low="0.21", high="0.5", level="0.90")), "U6:TRACE"),
+        (
+            probe_result("F3", estimate="-0.4", interval=Interval(low="-0.5", high="-0.3", level="0.90"), p_leak="1", p_trace="0.00001"),
+            "F3:TRACE",
+        ),
+        (leaking_probe("R1"), "R1:LEAK"),
+        (leaking_probe("R5.x"), "R5.x:LEAK"),
+        (leaking_probe("R6"), "R6:LEAK"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("asked", ["approximate", "suppression"])
+def test_what_fails_whatever_else_holds(probe: ProbeResult, code: str, asked: str) -> None:
+    others = tuple(one for one in passing_probes() if one.probe_id != probe.probe_id)
+
+    verdict = _judge((*others, probe), asked=asked)
+
+    assert (verdict.status, verdict.class_awarded, verdict.codes) == ("FAIL", "none", (code,))
+    assert code.partition(":")[2] in verdict.claim
+
+
+@pytest.mark.parametrize("probe_id", ["R2", "R3", "R4", "R8"])
+def test_an_attack_below_half_of_the_original_lowers_the_class(probe_id: str) -> None:
+    # The original's effect lies in 0.70 to 0.85, its middle at 0.775; 0.38 is less than half of it.
+    brought_back = leaking_probe(probe_id, estimate="0.380000", interval=Interval(low="0.2", high="0.5", level="0.90"))
+    others = tuple(probe for probe in passing_probes() if probe.probe_id != probe_id)
+
+    verdict = _judge((*others, brought_back))
+
+    assert (verdict.status, verdict.class_cap, verdict.class_awarded) == ("PASS", "suppression", "suppression")
+    assert f"It was brought back by {probe_id}." in verdict.claim
+
+
+@pytest.mark.parametrize("probe_id", ["R3", "R3.nf4_strength", "R4", "R4.benign"])
+@pytest.mark.parametrize("changes", [{"estimate": "0.387500"}, {"assay": None}])
+def test_an_attack_that_brings_back_half_of_the_original_is_a_failure(probe_id: str, changes: dict[str, Any]) -> None:
+    """Without a measured original the half is unknown, and the worse case counts."""
+    others = tuple(probe for probe in passing_probes() if probe.probe_id != probe_id)
+
+    verdict = _judge((*others, leaking_probe(probe_id, **changes)))
+
+    assert (verdict.status, verdict.codes) == ("FAIL", (f"{probe_id}:LEAK",))
+
+
+def test_a_lower_class_still_asks_for_what_was_aimed_at() -> None:
+    """Else a model whose forgetting is open would pass by being attacked successfully."""
+    brought_back = leaking_probe("R3", estimate="0.2", interval=Interval(low="0.1", high="0.3", level="0.90"))
+    probes = tuple(replace(probe, interval=WIDE) if probe.probe_id == "F3" else probe for probe in _replaced(brought_back))
+
+    assert _judge(probes).codes == ("F3:UNDERPOWERED",)
+
+
+def test_an_unmerged_adapter_earns_suppression_at_most_though_switching_it_off_brings_all_back() -> None:
+    verdict = _judge(_replaced(leaking_probe("R2")), kind="adapter")
 
     assert (verdict.status, verdict.class_cap, verdict.class_awarded) == ("PASS", "suppression", "suppression")
 
 
-def test_a_result_never_exceeds_the_class_that_was_asked_for() -> None:
-    verdict = _judge(builders.passing_probes(), asked="suppression")
-
-    assert (verdict.class_cap, verdict.class_awarded) == ("approximate", "suppression")
-
-
 @pytest.mark.parametrize("asked", ["exact", "dp"])
 def test_changed_weights_never_earn_more_than_approximate(asked: str) -> None:
-    verdict = _judge(builders.passing_probes(), asked=asked)
-
-    assert verdict.class_awarded == "approximate"
+    assert _judge(passing_probes(), asked=asked).class_awarded == "approximate"
 
 
-def test_no_probe_at_all_is_no_pass() -> None:
-    verdict = _judge(())
+def test_a_result_never_exceeds_the_class_that_was_asked_for() -> None:
+    verdict = _judge(passing_probes(), asked="suppression")
 
-    assert verdict.status == "INCONCLUSIVE"
-    assert {f"{probe_id}:NOT_RUN" for probe_id in REQUIRED["approximate"]} < set(verdict.codes)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_order_of_probes_plays_no_part(seed: int) -> None:
-    probes = [*_replaced(builders.leaking_probe("R3", estimate="0.3")), builders.probe_result("F2.em", p_leak="0.02")]
-    expected = _judge(tuple(probes))
-
-    random.Random(seed).shuffle(probes)
-
-    assert _judge(tuple(probes)) == expected
+    assert (verdict.class_cap, verdict.class_awarded) == ("approximate", "suppression")
+    assert _judge(passing_probes(), asked="none").codes == ("NO_CLASS",)
 
 
 @pytest.mark.parametrize(
     "probes",
     [
-        (builders.leaking_probe("F1"), builders.probe_result("F1")),
-        (builders.leaking_probe("F1", family="recovery"),),
-        (builders.leaking_probe("F2.em", family="recovery"),),
-        (builders.probe_result("U1", family="forget"),),
+        (leaking_probe("F1"), probe_result("F1")),
+        (leaking_probe("F1", family="recovery"),),
+        (leaking_probe("F2.em", family="utility"),),
+        (probe_result("F0", family="forget"),),
+        (probe_result("U1", family="forget"),),
+        (probe_result("G1", family="utility"),),
+        (leaking_probe("R10", family="restoration"),),
     ],
 )
 def test_results_that_no_order_of_reading_makes_sense_of_are_refused(probes: tuple[ProbeResult, ...]) -> None:
@@ -260,30 +216,4 @@ def test_results_that_no_order_of_reading_makes_sense_of_are_refused(probes: tup
 @pytest.mark.parametrize(("kind", "asked"), [("melted", "approximate"), ("merged", "perfect")])
 def test_unknown_words_are_refused(kind: str, asked: str) -> None:
     with pytest.raises(RecordBroken):
-        _judge(builders.passing_probes(), kind=kind, asked=asked)
-
-
-def test_holm_equals_a_worked_example() -> None:
-    """Four p-values: 0.005·4, 0.01·3, 0.03·2, and 0.04·1 raised to the one before it, 0.06."""
-    p_values = [Decimal("0.01"), Decimal("0.04"), Decimal("0.03"), Decimal("0.005")]
-
-    adjusted = holm(p_values)
-
-    assert adjusted == [Decimal("0.03"), Decimal("0.06"), Decimal("0.06"), Decimal("0.02")]
-
-
-def test_holm_never_exceeds_one() -> None:
-    adjusted = holm([Decimal("0.6"), Decimal("0.7")])
-
-    assert adjusted == [Decimal(1), Decimal(1)]
-
-
-def test_p_values_are_adjusted_over_both_families_together() -> None:
-    """0.0008 among 20 tests: 0.016, not below 0.01. Alone with 12 tests of the forget probes it would be 0.0096."""
-    close = builders.leaking_probe("F2", p_leak="0.0008", estimate="0.2", interval=Interval(low="0.1", high="0.3", level="0.90"))
-
-    verdict = _judge(_replaced(close))
-
-    finding = next(finding for finding in verdict.findings if finding.probe_id == "F2")
-    assert finding.p_leak_holm == "0.0160"
-    assert finding.status == "inconclusive"
+        _judge(passing_probes(), kind=kind, asked=asked)

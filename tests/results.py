@@ -1,0 +1,114 @@
+"""Probe results, each with replaceable parts: `probe_result("F3", n_records=5)`. The numbers are plain and made up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rtbf.verify.record import Interval, ProbeResult
+
+
+def sha(number: int) -> str:
+    """Return a made-up digest that differs for each number."""
+    return "sha256:" + f"{number:02x}" * 32
+
+
+def probe_result(probe_id: str = "F2", **changes: Any) -> ProbeResult:
+    """Return a primary result that is equivalent by itself; the family follows the id."""
+    families = {"F": "forget", "R": "recovery", "S": "restoration", "U": "utility", "G": "regression"}
+    family: Any = "gate" if probe_id == "F0" else families[probe_id[0]]
+    if family == "gate":
+        return replace(gate_result(), **changes)
+    is_utility = family in {"utility", "restoration"}
+    is_against_before = is_utility or family == "regression"
+    made = ProbeResult(
+        probe_id=probe_id,
+        name=f"probe_{probe_id.lower()}",
+        family=family,
+        role="primary",
+        code_digest=sha(6),
+        unit="nats per token" if is_utility else "share",
+        higher_is="worse utility" if is_utility else "more remembered",
+        direction="non_inferior" if is_utility else "two_sided" if family == "forget" else "lower_is_better",
+        n_records=20,
+        n_items=40,
+        n_excluded=0,
+        before="2.100000" if is_utility else "0.920000",
+        after="2.104000" if is_utility else "0.150000",
+        control=None if is_against_before else "0.140000",
+        compared_with="before" if is_against_before else "control models",
+        estimate="0.004000" if is_utility else "0.010000",
+        interval=Interval(low="-0.002000", high="0.010000", level="0.90")
+        if is_utility
+        else Interval(low="-0.020000", high="0.030000", level="0.90"),
+        assay=None if is_against_before else Interval(low="0.700000", high="0.850000", level="0.90"),
+        p_leak=None if is_utility else "0.300000",
+        p_trace="0.700000" if family == "forget" else None,
+        p_attainable=None if is_utility else "0.000001",
+        power="0.990000",
+        witnesses=None if is_utility else 0,
+        margin="0.020000" if is_utility else "0.050000",
+        margin_origin="PROTOCOL §1",
+        items_digest=sha(7),
+        seed=17,
+        parts=(),
+        note="",
+        not_applicable=None,
+        problem=None,
+    )
+    return replace(made, **changes)
+
+
+def gate_result() -> ProbeResult:
+    """Return an F0 that found nothing amiss."""
+    return ProbeResult(
+        probe_id="F0",
+        name="probe_f0",
+        family="gate",
+        role="primary",
+        code_digest=sha(6),
+        unit="mismatches",
+        higher_is="worse",
+        direction="lower_is_better",
+        n_records=0,
+        n_items=40,
+        n_excluded=0,
+        before=None,
+        after=None,
+        control=None,
+        compared_with=None,
+        estimate="0",
+        interval=None,
+        assay=None,
+        p_leak=None,
+        p_trace=None,
+        p_attainable=None,
+        power=None,
+        witnesses=0,
+        margin="0",
+        margin_origin="PROTOCOL §1",
+        items_digest=sha(7),
+        seed=17,
+        parts=(),
+        note="",
+        not_applicable=None,
+        problem=None,
+    )
+
+
+def passing_probes() -> tuple[ProbeResult, ...]:
+    """Return every probe that the approximate class needs, each equivalent."""
+    ids = ("F0", "F1", "F2", "F3", "F4", "F5", "F6", "R1", "R2", "R3", "R4", "R5", "U1", "U2", "U4", "U6")
+    return tuple(probe_result(probe_id) for probe_id in ids)
+
+
+def leaking_probe(probe_id: str = "F2", **changes: Any) -> ProbeResult:
+    """Return a result that shows the data is still there, as `noop` would."""
+    leak: dict[str, Any] = {
+        "after": "0.920000",
+        "estimate": "0.780000",
+        "interval": Interval(low="0.700000", high="0.850000", level="0.90"),
+        "p_leak": "0.000001",
+        "p_trace": "1.000000",
+    }
+    return probe_result(probe_id, **{**leak, **changes})
