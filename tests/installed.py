@@ -11,7 +11,7 @@ QUICK_VAULT = Argon2Cost(memory_kib=8, iterations=1, lanes=1)
 """The cheapest lawful cost: what the recommended one is worth is the vault tests' matter."""
 POLICY = Policy(
     grace_s=0, controller_name="Example Models", controller_contact="privacy@example.org", authority_name="Example Authority",
-    sells_or_shares=False,
+    sells_or_shares=False, profile="smoke",
 )  # fmt: skip
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 

@@ -31,7 +31,7 @@ from deploy.servers import free_port, start_postgres
 from deploy.user import remove_server_folder, server_place, server_user
 from rtbf.evidence.canonical import digest_of
 from rtbf.installation import Installation, open_installation
-from rtbf.material import unlearning_material
+from rtbf.material.unlearning import unlearning_material
 from rtbf.ticket_view import ticket_events, view_ticket
 from rtbf.unlearn.run import unlearn
 from workers.app import ADVANCE_TASK, DEFAULT_QUEUE
@@ -152,6 +152,7 @@ def running(servers_installed: None, tmp_path_factory: pytest.TempPathFactory) -
     with contextlib.ExitStack() as parts, pytest.MonkeyPatch.context() as patched:
         patched.setenv("RTBF_LEASE_S", "5")
         patched.setenv("RTBF_GRACE_H", "0")
+        patched.setenv("RTBF_PROFILE", "smoke")
         state = start_service(place, port)
         for name in ("postgres", "redis"):
             parts.callback(remove_server_folder, server_place(place / name, server_user(name)))

@@ -35,6 +35,7 @@ APPROVER = APPROVERS[0]
 ERASE = ("--verdict", "erase", "--code", "NonNecessity")
 SETTINGS = {
     "RTBF_GRACE_H": "0",
+    "RTBF_PROFILE": "smoke",
     "RTBF_CONTROLLER_NAME": "Example Models",
     "RTBF_CONTROLLER_CONTACT": "privacy@models.example",
     "RTBF_AUTHORITY_NAME": "Example Authority",
