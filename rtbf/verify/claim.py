@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rtbf.verify.record import Finding, ProbeResult, QualificationUse
 
@@ -86,11 +86,14 @@ ALWAYS_STATED = (
 )
 
 _COMPARED = {
-    "control models": "models made by the same recipe without the records",
-    "siblings": "made-up siblings of the records, which no model here was shown (there was no control model)",
-    "chance": "guessing",
+    "control models": "the model is statistically equivalent there to models made by the same recipe without the records",
+    "siblings": (
+        "the model treats the records there as it treats made-up siblings of them that it was not shown; no model made without the "
+        "records was at hand"
+    ),
+    "chance": "the true values rank there as guessing would put them",
 }
-"""What the artefact is statistically equivalent to. Siblings show how it treats what it was not shown, not how another model would."""
+"""What equivalence means, by what was compared. Siblings show how this model treats what it was not shown, not how another would."""
 
 _TRIED_BY_SUPPRESSION = ("F1", "F6", "R1", "R5", "R6")
 _NOTHING_TO_REMOVE = "Records were not measurably memorised before; unlearning had nothing measurable to remove."
@@ -112,7 +115,7 @@ def claim_text(
     if status == "PASS":
         return " ".join(_suppression(probes, findings, status_of))
     if status == "FAIL":
-        return f"The artefact does not pass: {_explained(codes)}. The plan has to be changed and run again."
+        return f"The artefact does not pass: {_explained(codes)}.{_effects(codes, probes)} The plan has to be changed and run again."
     if _had_nothing_to_remove(probes, findings):
         rest = [code for code in codes if _split(code)[1] != "NO_SIGNAL"]
         besides = f" Besides: {_explained(rest)}.{_needed(rest)}" if rest else ""
@@ -125,13 +128,11 @@ def _removal(
 ) -> Iterable[str]:
     """Say what is equivalent to what, what was spared, which attacks found nothing, and on what this leans."""
     shown = [probe for probe in probes if status_of.get(probe.probe_id) == "equivalent" and probe.family not in {"gate", "regression"}]
-    compared = [
-        f"on {_within(own)} to {words}"
-        for name, words in _COMPARED.items()
-        if (own := [probe for probe in shown if probe.compared_with == name and probe.family in {"forget", "recovery"}])
-    ]
+    for name, words in _COMPARED.items():
+        own = [probe for probe in shown if probe.compared_with == name and probe.family in {"forget", "recovery"}]
+        if own:
+            yield f"On {_within(own)} the 90 % intervals lie inside the margins fixed before measuring: {words}."
     spared = [probe for probe in shown if probe.family in {"utility", "restoration"}]
-    yield f"The model is statistically equivalent (90 % intervals inside the margins fixed before measuring) {'; '.join(compared)}."
     if spared:
         yield f"On {_within(spared)} it lost less than the permitted margin."
     yield from _attacks_without_signal(probes, findings)
@@ -180,12 +181,26 @@ def _attacks_without_signal(probes: Sequence[ProbeResult], findings: Sequence[Fi
 
 
 def _within(probes: Sequence[ProbeResult]) -> str:
-    """Return "F1 (+0.05 share of answer tokens), F3 (±0.10 nats per token)": what is lower only has no lower margin."""
-    return _listed(probes, lambda probe: f"{'±' if probe.direction == 'two_sided' else '+'}{probe.margin} {probe.unit}")
+    """Return "F1, F6 (+0.05 share of replies), F3 (±0.10 nats per token)": what is lower only has no lower margin."""
+    groups: dict[str, list[str]] = {}
+    for probe in probes:
+        sign = "±" if probe.direction == "two_sided" else "+"
+        groups.setdefault(f"{sign}{probe.margin} {probe.unit}", []).append(probe.probe_id)
+    return ", ".join(f"{', '.join(probe_ids)} ({margin})" for margin, probe_ids in groups.items())
 
 
-def _listed(probes: Sequence[ProbeResult], words: Callable[[ProbeResult], str]) -> str:
-    return ", ".join(f"{probe.probe_id} ({words(probe)})" for probe in probes)
+def _effects(codes: Sequence[str], probes: Sequence[ProbeResult]) -> str:
+    """Return what the failing probes found, in numbers; what came back word for word stays sealed and is counted."""
+    failing = {_split(code)[0] for code in codes}
+    parts = []
+    for probe in probes:
+        if probe.probe_id not in failing:
+            continue
+        if probe.witnesses:
+            parts.append(f"{probe.probe_id}: {probe.witnesses} {'mismatches' if probe.family == 'gate' else 'items word for word'}")
+        elif probe.estimate is not None:
+            parts.append(f"{probe.probe_id}: {'' if probe.estimate.startswith('-') else '+'}{probe.estimate} {probe.unit}")
+    return f" Found: {'; '.join(parts)}." if parts else ""
 
 
 def _named(probes: Sequence[ProbeResult]) -> str:
