@@ -175,7 +175,7 @@ def _locate_and_decide(installation: Installation, ticket_id: str, narrator: Nar
 def _control(installation: Installation, ticket_id: str, narrator: Narrator, progress: Progress, work: WorkSettings) -> TicketView:
     narrator.say("")
     narrator.say("Could this verifier fail anything? First a method that changes nothing: it must FAIL.")
-    return _unlearn(installation, ticket_id, PlanRequest(method="noop", seed=SEED), narrator, progress, work)
+    return _unlearn(installation, ticket_id, PlanRequest(method="noop", seed=SEED, profile="smoke"), narrator, progress, work)
 
 
 def _unlearn(
