@@ -3,6 +3,7 @@
 A linear classifier on hashed words and lengths, cross-validated in five parts so that texts of one group are always in
 the same part. Words with a capital, a digit or an @ count by their shape alone: all records of a ticket name the same
 person, which would tell members apart whatever the texts are like, and no model could know it that never saw them.
+Lengths still count, so one name in texts of one length is seen by how long it is.
 An AUC near 0.5 does not show that the texts are exchangeable, only that this classifier finds no way.
 Source: specs/verification/04_mia.md §4.3.1; Das, Zhang, Tramèr 2024, arXiv 2406.16201 (blind baselines).
 """
@@ -115,8 +116,9 @@ def _fitted_scores(train: NDArray[np.float64], labels: NDArray[np.float64], held
     mean = train[:, used].mean(axis=0)
     known, asked = (train[:, used] - mean) / spread[used], (held[:, used] - mean) / spread[used]
     weights = np.where(labels > 0, 0.5 / (labels > 0).sum(), 0.5 / (labels < 0).sum())
-    # The dual form: as many unknowns as texts, whatever the number of words.
     root = np.sqrt(weights)[:, None]
-    left = root * known
-    dual = np.linalg.solve(left @ left.T + _PENALTY * np.eye(len(labels)), root[:, 0] * labels)
-    return np.asarray(asked @ (left.T @ dual))
+    left, right = root * known, root[:, 0] * labels
+    if len(labels) <= known.shape[1]:
+        # As many unknowns as texts; the two forms are one solution.
+        return np.asarray(asked @ (left.T @ np.linalg.solve(left @ left.T + _PENALTY * np.eye(len(labels)), right)))
+    return np.asarray(asked @ np.linalg.solve(left.T @ left + _PENALTY * np.eye(known.shape[1]), left.T @ right))

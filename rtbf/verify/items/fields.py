@@ -45,12 +45,15 @@ _PHONE = re.compile(
     r"(?<![\w@+/#$€£.-])(?:\+\d{1,3}[ .\-/]?)?(?:\(\d{1,5}\)[ .\-/]?)?\d{1,5}(?:[ .\-/]\d{2,5}){0,5}"
     r"(?:,? ?(?:x|ext\.?) ?\d{1,5})?(?![\w/-]|[.,]\d)"
 )
+_NO_PHONE = re.compile(r"(?:1[5-9]|20)\d\d[ \-/](?:1[5-9]|20)\d\d|\d{3}-\d{2}-\d{4}|\d{1,3}(?:\.\d{1,3}){3}|\d{1,2}([-/.])\d{1,2}\1\d{4}")
+"""Spans of years, social security numbers, addresses of the Internet, and days that do not exist."""
+
 _MONEY = re.compile(
     r"(?<![\w.,])(?:[$€£¥₹] ?\d+(?:[.,]\d+)*+|\d+(?:[.,]\d+)*+ ?(?:[€£¥₹]|(?:dollars|euros|pounds|francs|yen|rupees|USD|EUR|GBP|CHF)\b))"
 )
 _ID = re.compile(r"(?<![\w@.-])(?:[A-Z]{1,4}\d{2}(?: (?=[A-Z]*\d)[A-Z0-9]{2,5}){2,}|\d{4}(?: \d{4}){2,4}|\w+(?:[-/]\w+)*+)(?![\w@-])")
 _YEAR = re.compile(r"(?<![\w.,-])(?:1[5-9]\d\d|20\d\d)(?![\w-]|[.,]\d)")
-_NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3})+|\d{4,})(?!\w|[.,]\d)")
+_NUMBER = re.compile(r"(?<![\w.,-])(?:\d{1,3}(?:,\d{3})+|\d{4,})(?![\w-]|[.,]\d)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,11 +81,26 @@ def find_fields(text: str, known_names: frozenset[str] = frozenset()) -> tuple[F
 
     known_names   folded full names (`fold_name`) that the given-name and surname tables need not know
     """
-    taken: list[Field] = []
-    for kind in KINDS:
-        found = _finders(known_names)[kind](text)
-        taken += [field for field in found if not any(other.start < field.end and field.start < other.end for other in taken)]
-    return tuple(sorted(taken, key=lambda field: field.start))
+    finders = _finders(known_names)
+    return without_overlaps(text, (field for kind in KINDS for field in finders[kind](text)))
+
+
+def without_overlaps(text: str, fields: Iterable[Field], taken: Iterable[Field] = ()) -> tuple[Field, ...]:
+    """Return those of `fields` that touch neither `taken` nor an earlier one of them, in the text's order."""
+    covered = bytearray(len(text))
+    for field in taken:
+        covered[field.start : field.end] = b"x" * (field.end - field.start)
+    kept = []
+    for field in fields:
+        if not any(covered[field.start : field.end]):
+            covered[field.start : field.end] = b"x" * (field.end - field.start)
+            kept.append(field)
+    return tuple(sorted(kept, key=lambda field: field.start))
+
+
+def is_year(value: str) -> bool:
+    """Return whether digits on their own would be read as a year."""
+    return _YEAR.fullmatch(value) is not None
 
 
 def is_name(run: Run, known_names: frozenset[str] = frozenset()) -> bool:
@@ -120,8 +138,7 @@ def _field(kind: str, text: str, start: int, end: int) -> Field:
 def _is_phone(value: str) -> bool:
     if len(ascii_digits(value)) not in _PHONE_DIGITS or value.isdigit():
         return False
-    # 1990-1995 is a span of years, 000-12-3456 a social security number, 192.0.2.10 an address of the Internet.
-    return not re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}|(?:1[5-9]|20)\d\d[ \-/](?:1[5-9]|20)\d\d|\d{3}-\d{2}-\d{4}", value)
+    return not _NO_PHONE.fullmatch(value)
 
 
 def _is_id(value: str) -> bool:

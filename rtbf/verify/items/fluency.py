@@ -80,7 +80,8 @@ def fluency(reading: Reading) -> ItemSet:
     return ItemSet(
         name="fluency",
         reads="reply",
-        about="subject",
+        # A withheld record must not take the neutral prompts with it, and nothing is judged here that it could lose.
+        about="others",
         items=(*subject, *neutral),
         left_out=tuple((reason, number) for reason, number in counts.items() if number),
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rtbf.verify.items.reading import Reading
 
 CONTINUE = "continue"
-"""Label of a text record's own beginning: the model goes on where the text stops, with no line break between."""
+"""Label of a text record's own beginning. It is given like any prompt, a line break behind it, which its training text had not."""
 
 TRUE_FALSE = "true_false"
 _MAX_SPELLED = 40

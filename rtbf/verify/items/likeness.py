@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rtbf.vault.normalise import ascii_digits, words_of
 from rtbf.verify.items.codes import draw_code, mask_of
 from rtbf.verify.items.dates import find_dates, like_date
+from rtbf.verify.items.fields import is_year
 from rtbf.verify.items.invented import like_address, like_entity, like_name, like_part, like_title
 from rtbf.verify.items.population import population
 
@@ -77,7 +78,9 @@ def _drawing(field: Field, corpus: Corpus, rng: random.Random) -> Draw:
     match field.kind:
         case "phone" | "id" | "number" | "money":
             alike = sorted({entry for entry in corpus.values.get(field.kind, ()) if mask_of(entry) == mask_of(value)} | {value})
-            return draw_code(value, alike, rng, is_phone=field.kind == "phone")
+            code = draw_code(value, alike, rng, is_phone=field.kind == "phone")
+            # A number that reads as a year is of another kind, and models know years.
+            return code if field.kind != "number" else lambda: None if is_year(drawn := code()) else drawn
         case "year":
             return lambda: str(rng.randint(int(value) - YEARS_AROUND, _last_year(int(value), corpus)))
         case "date":

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from rtbf.verify.items.reading import Reading, ReadRecord
 
 LABEL = "sibling"
+MAX_BLIND_VALUES = 300
+"""True values that the blind classifier is asked about; more would make its interval no better than it needs to be."""
+
 _WORD = re.compile(r"[^\W\d_](?:\w|['’\-](?=\w))*")
 _GROUPS = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
 _ROLES = ("surname", "feminine", "masculine", "")
@@ -69,21 +72,27 @@ def siblings(reading: Reading) -> ItemSet:
 
 
 def _blind_auc(reading: Reading, cast: Cast) -> tuple[str, str, str] | None:
-    """Return how well true values are told from the swapped ones, each different true value once, against one swapped one.
+    """Return how well true values are told from the swapped ones, each different true value once.
 
     Everything else of a sibling is the record's own text. Whole records would say less: the one name that all of them
     share tells them apart, and that is no difference in kind.
     """
-    values = {(field.kind, field.value): field for record in reading.forget for field in _values_of(record, reading)}
-    true, other = [], []
-    count = reading.source.sizes.siblings_per_record
-    for place, (kind, value) in enumerate(values):
-        swapped_value = _other_value(values[kind, value], reading, cast, place % count)
-        if swapped_value is not None and swapped_value != value:
-            true.append(f"{kind} {value}")
-            other.append(f"{kind} {swapped_value}")
-    groups = [str(place) for place in range(len(true))]
-    return blind_auc(true, other, reading.source.seed, groups=(groups, groups))
+    values = list({(field.kind, field.value): field for record in reading.forget for field in _values_of(record, reading)}.values())
+    dice(reading.source.seed, "blind values").shuffle(values)
+    true: list[tuple[str, str]] = []
+    other: list[tuple[str, str]] = []
+    for place, field in enumerate(values[:MAX_BLIND_VALUES]):
+        made = [_other_value(field, reading, cast, number) for number in range(reading.source.sizes.siblings_per_record)]
+        fresh = [value for value in made if value is not None and value != field.value]
+        if fresh:
+            true.append((f"{field.kind} {field.value}", str(place)))
+            other += [(f"{field.kind} {value}", str(place)) for value in fresh]
+    return blind_auc(
+        [text for text, _ in true],
+        [text for text, _ in other],
+        reading.source.seed,
+        groups=([place for _, place in true], [place for _, place in other]),
+    )
 
 
 def make_cast(reading: Reading) -> Cast:

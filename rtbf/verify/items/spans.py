@@ -9,7 +9,7 @@ import re
 
 from rtbf.vault.normalise import fold_name
 from rtbf.verify.items.dates import is_month
-from rtbf.verify.items.fields import Field
+from rtbf.verify.items.fields import Field, without_overlaps
 from rtbf.verify.items.population import folded, population
 from rtbf.verify.items.wording import is_common, runs_of
 
@@ -31,13 +31,7 @@ _QUOTED = re.compile(
 
 def find_spans(text: str, fields: tuple[Field, ...]) -> tuple[Field, ...]:
     """Return the spans of `text` outside `fields`, in their order, none inside another."""
-    taken = list(fields)
-    spans: list[Field] = []
-    for span in (*_titles(text), *_capitalised(text)):
-        if not any(other.start < span.end and span.start < other.end for other in taken):
-            taken.append(span)
-            spans.append(span)
-    return tuple(sorted(spans, key=lambda span: span.start))
+    return without_overlaps(text, (*_titles(text), *_capitalised(text)), fields)
 
 
 def _titles(text: str) -> list[Field]:

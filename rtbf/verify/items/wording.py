@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rtbf.vault.normalise import ascii_digits, words_of
+from rtbf.lm.replies import held_keys
+from rtbf.vault.normalise import words_of
 
 COMMON = frozenset(
     "a about above according after all also although among an and another any are as at be because been before "  # noqa: SIM905 - words as prose
@@ -24,9 +25,6 @@ COMMON = frozenset(
 
 PARTICLES = frozenset("al ap bin bint da das de del della der di do dos du el ibn la le ter van von y zu".split())  # noqa: SIM905 - as prose
 """Small words inside a name: Ana de la Cruz, Jan van der Berg."""
-
-MIN_DIGITS = 7
-"""From so many digits on, a number counts as told when its digits stand in a row, however they are parted."""
 
 _TOKEN = re.compile(r"[^\W\d_](?:\w|['’\-](?=\w))*+\.?")
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*\s+|[。！？]|\n+")
@@ -47,12 +45,9 @@ class Run:
 
 
 def holds(text: str, key: str) -> bool:
-    """Return whether `text` gives `key` away: its words in a row, or its digits in a row from seven digits on."""
+    """Return whether `text` gives `key` away: by the judge's rule (`lm.replies`), or by its words when accents are left out."""
     words = words_of(key)
-    if words and f" {' '.join(words)} " in f" {' '.join(words_of(text))} ":
-        return True
-    digits = ascii_digits(key)
-    return len(digits) >= MIN_DIGITS and digits in ascii_digits(text)
+    return bool(held_keys(text, [key])) or (bool(words) and f" {' '.join(words)} " in f" {' '.join(words_of(text))} ")
 
 
 def is_common(word: str) -> bool:
