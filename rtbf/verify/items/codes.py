@@ -30,6 +30,8 @@ MANY_VALUES = 20
 """From this many on, a group with at most a quarter as many contents as values is taken for a code with few contents."""
 
 _FEW_CONTENTS = 4
+_REPEATED, _TIMES_CHANCE = 2, 5
+_DIGITS, _LETTERS = 10, 26
 _MIXED_GROUPS = 3
 _MIN_FREE_DIGITS = 4
 _CARD_DIGITS = range(13, 20)
@@ -62,7 +64,7 @@ def draw_code(value: str, alike: Sequence[str], rng: random.Random, *, is_phone:
         contents = [entry[number] for entry in observed if len(entry) == len(own)]
         if not group[0].isalnum() or _is_prefix(own, number):
             draws.append(_always(group))
-        elif len(contents) >= MANY_VALUES and len(set(contents)) * _FEW_CONTENTS <= len(contents):
+        elif _are_few(contents, group):
             draws.append(_as_often(contents, group, rng))
         else:
             draws += [
@@ -105,12 +107,22 @@ def _one_of(choices: Sequence[str], rng: random.Random) -> Callable[[], str]:
     return lambda: rng.choice(choices)
 
 
+def _are_few(contents: Sequence[str], own: str) -> bool:
+    """Return whether a group has few different contents: many values share them, or some do that would not by chance."""
+    n, repeated = len(contents), len(contents) - len(set(contents))
+    if n >= MANY_VALUES and len(set(contents)) * _FEW_CONTENTS <= n:
+        return True
+    by_chance = n * (n - 1) / 2 / (_DIGITS if own[0].isdecimal() else _LETTERS) ** len(own)
+    return n >= FEW_VALUES and repeated >= _REPEATED and repeated > _TIMES_CHANCE * by_chance
+
+
 def _as_often(contents: Sequence[str], own: str, rng: random.Random) -> Callable[[], str]:
     """Return a drawing of contents with frequencies between the observed ones and even ones, nearer to even the fewer there are.
 
     The observed frequencies alone would suit those who were observed better than whoever comes next: a model that learned
-    them finds such candidates likelier than a true value, which would read as suppression. Something of that is left: with
-    60 values and eight contents the mean rank of values never shown was 0.527 for 0.5 (720 of them, standard error 0.011).
+    them finds such candidates likelier than a true value, which would read as suppression. Something of that is left:
+    with eight contents the mean rank of values never shown was 0.61 instead of 0.5 for corpora of 12 values, 0.54 for 16,
+    and 0.53 for 60 (144, 192 and 720 ranks; standard error at most 0.024).
     """
     counts = Counter(contents)
     support = sorted({*counts, own})

@@ -20,13 +20,13 @@ from tests.unit.verify.items.item_records import SIZES, records, source
 BRANCHES = ("202", "303", "404", "505", "606", "707", "808", "909")
 
 
-def _people(weights: tuple[int, ...], seed: int) -> list[tuple[str, str]]:
-    """Sixty people with different numbers: branches by weight, the last four digits even, the rest fixed."""
+def _people(weights: tuple[int, ...], seed: int, count: int = 60) -> list[tuple[str, str]]:
+    """People with different numbers: branches by weight, the last four digits even, the rest fixed."""
     rng = random.Random(seed)
     numbers: dict[str, None] = {}
-    while len(numbers) < 60:
+    while len(numbers) < count:
         numbers[f"KX-{rng.choices(BRANCHES, weights)[0]}-0{rng.randrange(10_000):04d}"] = None
-    return [(person.name, number) for person, number in zip(invent_people(60, 8), numbers, strict=True)]
+    return [(person.name, number) for person, number in zip(invent_people(count, 8), numbers, strict=True)]
 
 
 def _taste(number: str) -> float:
@@ -76,3 +76,11 @@ def test_a_model_that_never_saw_a_number_ranks_it_anywhere(weights: tuple[int, .
     assert max(drawn) > 0.85
     # Evenly drawn digits would have called every one of these people remembered.
     assert sum(naive) / len(naive) < 0.02
+
+
+def test_a_small_corpus_shows_its_codes_too() -> None:
+    """Six corpora of twelve: the branches repeat, and a candidate of no branch would make every true number the likeliest."""
+    drawn = [rank for seed in range(6) for rank in _ranks(_people((1, 1, 1, 1, 1, 1, 1, 1), seed, 12))[0]]
+
+    # Seventy-two uniform ranks: standard error sqrt(1/12/72) = 0.034. A branch seen once or never is drawn like one seen twice.
+    assert abs(sum(drawn) / len(drawn) - 0.5) < 0.15
