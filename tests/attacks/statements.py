@@ -160,7 +160,12 @@ def itemised(change: Callable[[dict[str, Any]], None] | None = None) -> tuple[by
     def fill(body: dict[str, Any]) -> None:
         told = body["predicate"]
         told["measured"] = asdict(predicate.measured)
-        told["plan"] = {**told["plan"], "seed": predicate.plan.seed, "probes": [asdict(probe) for probe in predicate.plan.probes]}
+        told["plan"] = {
+            **told["plan"],
+            "seed": predicate.plan.seed,
+            "probes": [asdict(probe) for probe in predicate.plan.probes],
+            "sets": [asdict(one) for one in predicate.plan.sets],
+        }
         if change is not None:
             change(told)
 
@@ -174,7 +179,7 @@ def _invented(predicate: dict[str, Any]) -> None:
 
 def _items(*, invented: bool = False, other: bool = False) -> Laid:
     envelope, log = itemised(_invented if invented else None)
-    return envelope_alone(envelope, items=log.replace(b'"record_id":"r0000"', b'"record_id":"r0009"', 1) if other else log)
+    return envelope_alone(envelope, items=log.replace(b'["r0000",', b'["r0009",', 1) if other else log)
 
 
 _SIGNATURE = (

@@ -16,15 +16,18 @@ from rtbf.report.check import items as check_items
 from rtbf.report.check.items import recheck_items
 from rtbf.verify.item_log import write_item_log
 from rtbf.verify.record import Interval
-from tests.item_logs import ARMS, honest, item_log, probe_of, signed_statement, with_log, with_probe
+from tests.item_logs import ARMS, honest, item_log, pass_of, probe_of, signed_statement, with_log, with_probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@pytest.mark.parametrize(("records", "kind"), [(20, "merged"), (8, "merged"), (1, "merged"), (20, "adapter")])
-def test_an_honest_statement_follows_from_its_log(records: int, kind: str) -> None:
-    predicate, log = honest(records, kind)
+@pytest.mark.parametrize(
+    ("records", "kind", "profile"),
+    [(20, "merged", "smoke"), (8, "merged", "smoke"), (1, "merged", "smoke"), (20, "adapter", "smoke"), (8, "adapter", "standard")],
+)
+def test_an_honest_statement_follows_from_its_log(records: int, kind: str, profile: str) -> None:
+    predicate, log = honest(records, kind, profile)
 
     seen = recheck_items(predicate, log)
 
@@ -35,17 +38,19 @@ def test_an_honest_statement_follows_from_its_log(records: int, kind: str) -> No
 def test_a_plain_recomputation_of_two_probes_gives_what_the_statement_says() -> None:
     """F3 and EM by nothing but the log's text and school arithmetic; eight records, so that t and all 2^8 signs can be listed."""
     predicate, raw = honest(8)
-    items = json.loads(raw)["items"]["forget"]
+    log = json.loads(raw)
+    rows = log["sets"]["forget"]["items"]  # record id, label, tokens, has_end, zlib bytes
+    found = {arm: list(zip(rows, pass_of(log, "forget", arm)["found"], strict=True)) for arm in ARMS}
 
-    def answer_probability(item: Any) -> float | None:
+    def answer_probability(_row: Any, item: Any) -> float | None:
         return sum(float(text) for text in item["log_probs"]) / len(item["log_probs"])
 
-    def exact_memorisation(item: Any) -> float | None:
-        hits = item["hits"][:-1] if item["has_end"] else item["hits"]
+    def exact_memorisation(row: Any, item: Any) -> float | None:
+        hits = [int(mark) for mark in item["hits"]][: -1 if row[3] else None]
         return sum(hits) / len(hits) if len(hits) >= 5 else None
 
     for probe_id, value in (("F3", answer_probability), ("F2.em", exact_memorisation)):
-        means = {arm: _by_record(items[arm], value) for arm in ARMS}
+        means = {arm: _by_record(found[arm], value) for arm in ARMS}
         control = [(one + other) / 2 for one, other in zip(means["control-101"], means["control-102"], strict=True)]
         effect = [after - never for after, never in zip(means["unlearned"], control, strict=True)]
         n = len(effect)
@@ -65,11 +70,11 @@ def test_a_plain_recomputation_of_two_probes_gives_what_the_statement_says() -> 
         assert stated.n_records == n
 
 
-def _by_record(items: list[Any], value: Callable[[Any], float | None]) -> list[float]:
+def _by_record(pairs: list[Any], value: Callable[[Any, Any], float | None]) -> list[float]:
     grouped: dict[str, list[float]] = {}
-    for item in items:
-        if (found := value(item)) is not None:
-            grouped.setdefault(item["record_id"], []).append(found)
+    for row, item in pairs:
+        if (found := value(row, item)) is not None:
+            grouped.setdefault(row[0], []).append(found)
     return [sum(values) / len(values) for values in grouped.values()]
 
 
@@ -77,14 +82,14 @@ def test_a_log_that_the_statement_does_not_name_is_refused() -> None:
     predicate, log = honest(8)
 
     with pytest.raises(ValueError, match="digest"):
-        recheck_items(predicate, log.replace(b'"r0001"', b'"r0002"'))
+        recheck_items(predicate, log.replace(b'"r0001"', b'"r0002"', 1))
 
 
 @pytest.mark.parametrize("arm", ["original", "unlearned", "control-101", "control-102"])
 def test_one_wrong_token_in_any_arm_is_noticed(arm: str) -> None:
     predicate, raw = honest(8)
     log = json.loads(raw)
-    log["items"]["forget"][arm][5]["log_probs"][2] = "-3.000000000"
+    pass_of(log, "forget", arm)["found"][5]["log_probs"][2] = "-3.000000000"
 
     with pytest.raises(ValueError, match=r"F3|repeat difference"):
         recheck_items(*with_log(predicate, log))
@@ -93,31 +98,49 @@ def test_one_wrong_token_in_any_arm_is_noticed(arm: str) -> None:
 def test_one_wrong_hit_is_noticed() -> None:
     predicate, raw = honest(8)
     log = json.loads(raw)
-    place = next(place for place, item in enumerate(log["items"]["forget"]["unlearned"]) if len(item["hits"]) >= 6)
-    hits = log["items"]["forget"]["unlearned"][place]["hits"]
-    hits[0] = 1 - hits[0]
+    found = pass_of(log, "forget", "unlearned")["found"]
+    item = next(item for item in found if len(item["hits"]) >= 6)
+    item["hits"] = str(1 - int(item["hits"][0])) + item["hits"][1:]
 
     with pytest.raises(ValueError, match=r"F1|F2"):
         recheck_items(*with_log(predicate, log))
 
 
-@pytest.mark.parametrize("side", ["forget", "holdout"])
-def test_an_item_left_out_of_every_arm_is_noticed(side: str) -> None:
+@pytest.mark.parametrize("items", ["forget", "holdout", "secrets"])
+def test_an_item_left_out_of_every_pass_is_noticed(items: str) -> None:
     predicate, raw = honest(8)
     log = json.loads(raw)
-    for arm in log["items"][side].values():
-        del arm[3]
+    del log["sets"][items]["items"][3]
+    for entry in log["passes"]:
+        if entry["items"] == items:
+            del entry["found"][3]
 
     with pytest.raises(ValueError, match=r"other numbers for .*items_digest"):
         recheck_items(*with_log(predicate, log))
 
 
-def test_an_item_left_out_of_one_arm_is_noticed() -> None:
+def test_an_item_left_out_of_one_pass_is_noticed() -> None:
     predicate, raw = honest(8)
     log = json.loads(raw)
-    del log["items"]["forget"]["control-101"][3]
+    del pass_of(log, "forget", "control-101")["found"][3]
 
-    with pytest.raises(ValueError, match="different items"):
+    with pytest.raises(ValueError, match="another number of items"):
+        recheck_items(*with_log(predicate, log))
+
+
+@pytest.mark.parametrize("outcome", ["left out", "called failed", "made up"])
+def test_a_pass_that_was_left_out_called_failed_or_made_up_is_noticed(outcome: str) -> None:
+    predicate, raw = honest(8)
+    log = json.loads(raw)
+    entry = pass_of(log, "forget", "control-101")
+    if outcome == "left out":
+        log["passes"].remove(entry)
+    elif outcome == "called failed":
+        log["passes"][log["passes"].index(entry)] = {"items": "forget", "arm": "control-101", "state": "", "failed": "TIMED_OUT"}
+    else:
+        log["passes"].append(entry | {"state": "nf4"})
+
+    with pytest.raises(ValueError, match=r"other passes than|other numbers for F0"):
         recheck_items(*with_log(predicate, log))
 
 
@@ -125,8 +148,8 @@ def test_an_item_left_out_of_one_arm_is_noticed() -> None:
 def test_two_swapped_arms_are_noticed(first: str, second: str) -> None:
     predicate, raw = honest(8)
     log = json.loads(raw)
-    forget = log["items"]["forget"]
-    forget[first], forget[second] = forget[second], forget[first]
+    one, other = pass_of(log, "forget", first), pass_of(log, "forget", second)
+    one["found"], other["found"] = other["found"], one["found"]
 
     with pytest.raises(ValueError, match=r"other numbers for|repeat difference"):
         recheck_items(*with_log(predicate, log))
@@ -135,19 +158,17 @@ def test_two_swapped_arms_are_noticed(first: str, second: str) -> None:
 def test_arms_under_other_names_and_an_adapter_without_its_other_state_are_refused() -> None:
     predicate, raw = honest(8)
     log = json.loads(raw)
-    renamed = log | {"arms": [*ARMS[:3], "control-9"]}
-    renamed["items"] = {
-        side: {("control-9" if arm == ARMS[3] else arm): scores for arm, scores in arms.items()} for side, arms in log["items"].items()
-    }
+    log["arms"][3] = "control-9"
+    for entry in log["passes"]:
+        entry["arm"] = "control-9" if entry["arm"] == ARMS[3] else entry["arm"]
     adapter = replace(predicate, measured=replace(predicate.measured, artefact_kind="adapter"))
 
     with pytest.raises(ValueError, match="other arms"):
-        recheck_items(*with_log(predicate, renamed))
-    with pytest.raises(ValueError, match="adapter states"):
+        recheck_items(*with_log(predicate, log))
+    with pytest.raises(ValueError, match="other passes"):
         recheck_items(adapter, raw)
 
 
-@pytest.mark.parametrize("probe_id", ["F1", "F2", "F2.em", "F3", "U1"])
 @pytest.mark.parametrize(
     "lie",
     [
@@ -161,6 +182,10 @@ def test_arms_under_other_names_and_an_adapter_without_its_other_state_are_refus
         {"items_digest": "sha256:" + "00" * 32},
         {"seed": 18},
         {"unit": "apples"},
+        {"role": "reported"},
+        {"compared_with": "chance"},
+        {"power": "1.000000"},
+        {"note": "all is well"},
         {"interval": None},
         {"interval": Interval(low="-0.000001", high="0.000001", level="0.90")},
         {"interval": Interval(low="NaN", high="x", level="0.90")},
@@ -171,11 +196,19 @@ def test_arms_under_other_names_and_an_adapter_without_its_other_state_are_refus
     ],
     ids="-".join,
 )  # fmt: skip
-def test_one_number_that_the_log_does_not_give_is_noticed(probe_id: str, lie: dict[str, Any]) -> None:
+def test_one_number_that_the_log_does_not_give_is_noticed(lie: dict[str, Any]) -> None:
     predicate, log = honest(8)
 
-    with pytest.raises(ValueError, match=f"other numbers for {probe_id}|stated number"):
-        recheck_items(with_probe(predicate, probe_id, **lie), log)
+    with pytest.raises(ValueError, match="other numbers for F3|stated number"):
+        recheck_items(with_probe(predicate, "F3", **lie), log)
+
+
+@pytest.mark.parametrize("probe_id", ["F0", "F1", "F2", "F2.em", "F4", "F4.best", "U1"])
+def test_a_lie_about_any_probe_is_noticed(probe_id: str) -> None:
+    predicate, log = honest(8)
+
+    with pytest.raises(ValueError, match=f"other numbers for {probe_id}: after"):
+        recheck_items(with_probe(predicate, probe_id, after="0.123457"), log)
 
 
 @pytest.mark.parametrize("name", ["p_leak", "p_trace", "p_attainable"])
@@ -220,6 +253,7 @@ def test_a_probe_that_stopped_with_an_error_has_no_numbers_and_is_told_of() -> N
     stopped = {
         "n_records": 0, "n_items": 0, "n_excluded": 0, "before": None, "after": None, "control": None, "estimate": None,
         "interval": None, "assay": None, "p_leak": None, "p_trace": None, "p_attainable": None, "witnesses": None, "problem": "PROBE_ERROR",
+        "compared_with": None, "power": None,
     }  # fmt: skip
 
     seen = recheck_items(with_probe(predicate, "F2", **stopped), log)
