@@ -199,7 +199,7 @@ def test_arms_under_other_names_and_an_adapter_without_its_other_state_are_refus
 def test_one_number_that_the_log_does_not_give_is_noticed(lie: dict[str, Any]) -> None:
     predicate, log = honest(8)
 
-    with pytest.raises(ValueError, match="other numbers for F3|stated number"):
+    with pytest.raises(ValueError, match=r"other numbers for F3|stated number"):
         recheck_items(with_probe(predicate, "F3", **lie), log)
 
 

@@ -6,7 +6,9 @@ import itertools
 import math
 import random
 
+import numpy as np
 import pytest
+import scipy.stats
 
 from rtbf.statistics.signs import sign_flip_attainable, sign_flip_p
 
@@ -90,3 +92,15 @@ def test_a_value_that_is_not_finite_has_no_p(bad: float) -> None:
 
 def test_no_value_has_no_p() -> None:
     assert sign_flip_p([], side="less", seed=1) is None
+
+
+@pytest.mark.parametrize("n", [2, 8, 16, 17, 30])
+def test_both_sides_come_from_one_set_of_signs_and_are_scipys_own(n: int) -> None:
+    values = [math.sin(7 * place) + 0.2 for place in range(n)]
+
+    for side in ("greater", "less"):
+        alone = scipy.stats.permutation_test(
+            (np.asarray(values),), np.mean, permutation_type="samples", n_resamples=99_999, alternative=side, batch=10_000,
+            vectorized=True, rng=np.random.default_rng(5),
+        ).pvalue  # fmt: skip
+        assert sign_flip_p(values, side=side, seed=5) == float(alone)
