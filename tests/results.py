@@ -15,7 +15,7 @@ def sha(number: int) -> str:
 
 def probe_result(probe_id: str = "F2", **changes: Any) -> ProbeResult:
     """Return a primary result that is equivalent by itself; the family follows the id."""
-    families = {"F": "forget", "R": "recovery", "S": "restoration", "U": "utility", "G": "regression"}
+    families = {"F": "forget", "R": "recovery", "S": "restoration", "U": "utility", "G": "regression", "X": "forget"}
     family: Any = "gate" if probe_id == "F0" else families[probe_id[0]]
     if family == "gate":
         return replace(gate_result(), **changes)

@@ -2,17 +2,17 @@
 
 Done another way here: the archive is read byte by byte (PKWARE APPNOTE), signatures and time-stamps by the program `openssl`, proofs by
 recursion from the definitions of PATH and PROOF (RFC 9162 §2.1.3.1, §2.1.4.1), notes by one regular expression (C2SP), the verdict in
-exact fractions. Canonical JSON is what `json.dumps` writes with sorted keys: RFC 8785's bytes where, as here, keys are ASCII and no number
-is a float. Whatever is missing or of an unforeseen type is refused. Not looked at: a PDF's signature, model files, item logs, receipts,
-heads from elsewhere, sizes; what no rule below reads of a statement: other models' digests, legal clock, fixed sentences, a claim's words.
+exact fractions (second_verdict.py, beside this file). Canonical JSON is what `json.dumps` writes with sorted keys: RFC 8785's bytes
+where, as here, keys are ASCII and no number is a float. Whatever is missing or of an unforeseen type is refused. Bundles are of the third
+version and the fourth; earlier reports have none. Not looked at: a PDF's signature, model files, item logs, receipts, heads from elsewhere,
+sizes; what no rule below reads of a statement: other models' digests, legal clock, fixed sentences, a claim's words.
 """
 
 # fmt: off
 # ruff: noqa: E401, I001, SIM905 - a rule on a line, so that an auditor reads the whole in one sitting: a test holds it to 300 lines
-import base64, functools, hashlib, json, re, ssl, struct, subprocess, sys, tempfile, zlib
+import base64, functools, hashlib, json, re, runpy, ssl, struct, subprocess, sys, tempfile, zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,8 @@ KEY, EVENT = "id alg role spki not_before not_after revoked_at name", "actor dat
 TYPES = [("https://in-toto.io/Statement/v1", f"https://rtbf.example/attestations/unlearning-audit/v{n}") for n in (3, 4)]
 PARTS = ("report ticket clock footprint decisions holds lineage plan approvals quorum unlearned measured probes verdict limitations key "
          "trail not_tested residuals recipients notices lapses_when supersedes time_stamp declarations records software")
-PLANNED, RARE = "probe_id name family unit direction margin margin_origin code_digest".split(), Fraction("0.01")
-STRENGTH, UNSURE = ("none", "suppression", "approximate", "dp", "exact"), "inconclusive"
-SIDES, CAPS = ("p_leak", "p_trace"), {"merged": "approximate", "adapter": "suppression", "unchanged": "none"}
-REQUIRED = {"none": set(), "suppression": {"F1", "F6", "R1", "R5", "U1", "U6"}}
-REQUIRED["approximate"] = REQUIRED["suppression"] | {"F2", "F3", "F4", "R2", "R3", "R4", "U2", "U4"}
+PLANNED = "probe_id name family unit direction margin margin_origin code_digest".split()
+RULES = runpy.run_path(str(Path(__file__).with_name("second_verdict.py")))  # which shares no code with `rtbf` either
 STATES = {one[0]: one for one in "received identifying locating planning awaiting_approval unlearning verifying closed".split()}
 MOVES = {"identity.asked": "ri", "identity.established": "rlil", "footprint.completed": "lp", "footprint.reopened": "pl",
     "plan.frozen": "pa", "plan.superseded": "ap", "unlearning.started": "au", "unlearning.abandoned": "up", "unlearning.finished": "uv",
@@ -45,7 +42,7 @@ def verdict_on(bundle: bytes | Mapping[str, bytes], trust: bytes, root: str | No
         anchor = read_trust(trust, root)
         check_own_trust(files["trust.json"], trust, anchor)
         body = read_statement(files, anchor)
-        check_content(body["subject"], body["predicate"])
+        check_content(body["subject"], body["predicate"], body["is_fourth"])
         check_approvals(body["predicate"], {key["id"]: key for key in anchor["keys"]})
         events = read_events(files, body["predicate"], anchor)
         check_story(events, body["predicate"])
@@ -124,7 +121,8 @@ def read_statement(files: dict[str, bytes], trust: Json) -> Json:
     signer = {key["id"]: key for key in trust["keys"]}.get(by, {"role": None})
     need(signer["role"] == "report-signer" and is_signed(signer["spki"], signature, signed), "signature: by no report signer, or wrong")
     body: Json = strict(payload)
-    need((body.pop("_type"), body.pop("predicateType")) in TYPES, "signature: of a statement of another type")
+    version = body.pop("_type"), body.pop("predicateType")
+    need(version in TYPES, "signature: of a statement of another type")
     need(has(body, "subject predicate") and has(body["predicate"], PARTS), "content: other parts than a statement has")
     issued, token = at(body["predicate"]["report"]["issued_at"]), files.get("report.dsse.json.tsr")
     need(in_force(signer, issued) and (signer["revoked_at"] is None or (token and trust["tsa_roots"])), "time: not by a key in force")
@@ -138,57 +136,25 @@ def read_statement(files: dict[str, bytes], trust: Json) -> Json:
         is_good, told = openssl(asked, cms=cms, roots=roots)
         need(is_good and SHA256 + hashlib.sha256(files["report.dsse.json"]).digest() in told and found[0] in told, "time: a stamp on what")
         need(max(issued - timedelta(minutes=5), at(signer["not_before"])) <= stamped < at(signer["revoked_at"] or EVER), "time: when")
-    return body
-def check_content(subjects: list[Json], p: Json) -> None:
+    return body | {"is_fourth": version == TYPES[1]}
+def check_content(subjects: list[Json], p: Json, is_fourth: bool) -> None:  # noqa: FBT001
     pairs, plan, kind = sorted([one["name"], one["digest"]["sha256"]] for one in subjects), p["plan"], p["measured"]["artefact_kind"]
     need(len(dict(pairs)) == len(pairs) and not {part for name, _ in pairs for part in name.split("/")} & {"", ".", ".."}, "content: names")
     need("sha256:" + sha(canonical(pairs)) == p["unlearned"]["artefact_digest"] and kind == p["unlearned"]["kind"], "content: the artefact")
     made = {arm["digest"] for arm in p["measured"]["arms"] if arm["role"] == "unlearned"}
     need(kind == "adapter" or made == {p["unlearned"]["artefact_digest"]}, "content: other weights measured than made")
-    planned, measured = (sorted([one[name] for name in PLANNED] for one in part["probes"]) for part in (plan, p))
+    fixed = PLANNED + ["role"] * is_fourth
+    planned, measured = (sorted([one[name] for name in fixed] for one in part["probes"]) for part in (plan, p))
     need(planned == measured and len({one["probe_id"] for one in p["probes"]}) == len(planned), "content: other probes than planned")
-    check_verdict({one["probe_id"]: one for one in p["probes"]}, plan["class_requested"], kind, p["verdict"])
-def check_verdict(probes: dict[str, Json], asked: str, kind: str, said: Json) -> None:  # PROTOCOL §2, as docs/verification.md has it
-    ranked = sorted((Fraction(p[side]), name, side) for name, p in probes.items() for side in SIDES if p[side] and p["family"] != "utility")
-    holm: dict[tuple[str, str], Fraction] = {}
-    for rank, (chance, name, side) in enumerate(ranked):
-        holm[name, side] = max([*holm.values(), min(Fraction(1), chance * (len(ranked) - rank))])
-    found = {name: status_of(p, holm.get((name, "p_leak")), holm.get((name, "p_trace")), len(ranked)) for name, p in sorted(probes.items())}
-    need([(one["probe_id"], (one["status"], one["reason"])) for one in said["findings"]] == [*found.items()], "content: other findings")
-    stated = {(one["probe_id"], side): float(one[side + "_holm"]) for one in said["findings"] for side in SIDES if one[side + "_holm"]}
-    need(stated == {one: float(chance) for one, chance in holm.items()} and (not ranked or ranked[-1][0] <= 1), "content: p-values")
-    adverse = [p for name, p in probes.items() if found[name][0] == "adverse"]
-    lower = "suppression" if "recovery" in {p["family"] for p in adverse} else "exact"
-    aimed, wanted, cap = (min(of, key=STRENGTH.index) for of in ((CAPS[kind], asked), (CAPS[kind], asked, lower), (CAPS[kind], lower)))
-    failing = {f"{p['probe_id']}:{found[p['probe_id']][1]}" for p in adverse if p["family"] != "recovery"
-               or (wanted != "none" and p["probe_id"] in REQUIRED["suppression"])
-               or (aimed == "approximate" and p["probe_id"] in {"R3", "R4"} and is_half_back(p))}
-    withheld = {f"{name}:NOT_RUN" for name in REQUIRED[wanted] if name not in found}
-    withheld |= {f"{name}:{reason}" for name, (status, reason) in found.items() if status == UNSURE}
-    withheld |= {f"{name}:NOT_MEASURED" for name in REQUIRED[wanted] & {*found} - {"R2"} if found[name][0] == "not_applicable"}
-    withheld |= {"FEW_RECORDS"} if min((p["n_records"] for p in probes.values() if p["family"] == "forget"), default=0) < 18 else set()
-    withheld |= {"UNCHANGED" if kind == "unchanged" else "NO_CLASS"} if wanted == "none" else set()
-    status = "FAIL" if failing else "INCONCLUSIVE" if withheld else "PASS"
-    result = {"status": status, "class_awarded": wanted if status == "PASS" else "none", "codes": sorted(failing or withheld)}
-    need(said == said | result | {"class_requested": asked, "class_cap": cap, "rule": "rtbf.verdict/1"}, f"content: it is {status}")
-def status_of(p: Json, leak: Fraction | None, trace: Fraction | None, tests: int) -> tuple[str, str | None]:
-    is_utility, both, excuse = p["family"] == "utility", p["direction"] == "two_sided", p["not_applicable"]
-    if p["witnesses"] or excuse is not None or p["problem"] is not None:
-        return ("adverse", "LEAK") if p["witnesses"] else ("not_applicable", excuse) if excuse is not None else (UNSURE, p["problem"])
-    if p["estimate"] is None or p["interval"] is None:
-        return UNSURE, "NO_REFERENCE" if p["control"] is None and not is_utility else "UNDERPOWERED"
-    low, high, level, estimate, margin = (Fraction((p | p["interval"])[name]) for name in ("low", "high", "level", "estimate", "margin"))
-    can_fail = leak is not None and (trace is not None or not both) and p["p_attainable"] and Fraction(p["p_attainable"]) * tests < RARE
-    return next((status, reason) for holds, status, reason in (
-        (low > high or margin < 0 or not Fraction("0.9") <= level < 1, UNSURE, "NUMERIC"),
-        (is_utility and low > 2 * margin, "adverse", "UTILITY"),
-        (not is_utility and leak is not None and leak < RARE and estimate > margin, "adverse", "LEAK"),
-        (not is_utility and both and trace is not None and trace < RARE and estimate < -margin, "adverse", "TRACE"),
-        (not is_utility and (p["assay"] is None or Fraction(p["assay"]["low"]) <= margin), UNSURE, "NO_SIGNAL"),
-        ((is_utility or can_fail) and high < margin and (is_utility or not both or low > -margin), "equivalent", None),
-        (True, UNSURE, "UNDERPOWERED")) if holds)
-def is_half_back(p: Json) -> bool:  # of what the original knew: the estimate against the middle of the assay's interval
-    return not (p["estimate"] and p["assay"]) or 4 * Fraction(p["estimate"]) >= Fraction(p["assay"]["low"]) + Fraction(p["assay"]["high"])
+    judged = ({one["probe_id"]: one for one in p["probes"]}, plan["class_requested"], kind, p["verdict"])
+    if not is_fourth:
+        return RULES["check_first"](*judged)  # type: ignore[no-any-return]
+    named, used = plan["qualification"], p["measured"]["qualification"]
+    if named or used:
+        need(named["digest"] == used["digest"] and named["covers"] == used["covers"], "content: another qualification than planned")
+        need(used["is_in_date"] or named["ends_on"] < p["report"]["issued_at"][:10], "content: a qualification called lapsed")
+        need(not used["is_in_date"] or named["ends_on"] >= p["quorum"]["unlearning_started_at"][:10], "content: a lapsed qualification")
+    return RULES["check_second"](*judged, used)  # type: ignore[no-any-return]
 def check_approvals(p: Json, keys: Json) -> None:
     plan, quorum, issued, started = p["plan"], p["quorum"], at(p["report"]["issued_at"]), at(p["quorum"]["unlearning_started_at"])
     others, holders, live = {p["ticket"]["submitted_by"], plan["planned_by"], *p["decisions"]["deciders"]}, {}, set()

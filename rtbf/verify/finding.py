@@ -66,10 +66,10 @@ class _Numbers:
 
 def read_probes(probes: Sequence[ProbeResult]) -> dict[str, Reading]:
     """Return each probe's reading by its id, in the given order; one that is reported only has the status "reported"."""
-    counted = [probe for probe in probes if probe.role != "reported" and probe.family in TESTED and not _has_witness(probe)]
-    tests = [(probe.probe_id, side, p) for probe in counted for side, p in _one_sided(probe).items()]
+    counted = [probe for probe in probes if _is_counted(probe)]
+    tests = [(probe.probe_id, side, p) for probe in counted if probe.problem is None for side, p in _one_sided(probe).items()]
     holms = {(probe_id, side): p for (probe_id, side, _), p in zip(tests, holm([p for *_, p in tests]), strict=True)}
-    n_planned = sum(1 + (probe.direction == "two_sided") for probe in counted if probe.not_applicable is None)
+    n_planned = sum(1 + (probe.direction == "two_sided") for probe in counted)
     return {probe.probe_id: _reading(probe, holms, n_planned) for probe in probes}
 
 
@@ -93,6 +93,11 @@ def finite(text: str | None) -> Decimal | None:
     except InvalidOperation:
         return None
     return value if value.is_finite() else None
+
+
+def _is_counted(probe: ProbeResult) -> bool:
+    """Return whether the probe's tests are among those that are adjusted together."""
+    return probe.role != "reported" and probe.family in TESTED and probe.not_applicable is None and not _has_witness(probe)
 
 
 def _has_witness(probe: ProbeResult) -> bool:

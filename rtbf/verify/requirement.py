@@ -74,15 +74,13 @@ def unmet(
 ) -> frozenset[str]:
     """Return codes for what the class `award` asks and did not get; what is adverse is judged elsewhere and has none here."""
     needs = NEEDS[award]
+    named = {need.group for need in needs}
     primary: dict[str, list[ProbeResult]] = {}
     for probe in probes:
-        if probe.role == "primary":
+        is_leaned_on = group_of(probe.probe_id) in named or award != "suppression" or probe.family in _LEANED_ON_BY_ALL
+        if probe.role == "primary" and is_leaned_on:
             primary.setdefault(group_of(probe.probe_id), []).append(probe)
-    others = [
-        Need(group=group, demand="equivalent", is_asked_if_run=True)
-        for group, members in sorted(primary.items())
-        if group not in {need.group for need in needs} and (award != "suppression" or members[0].family in _LEANED_ON_BY_ALL)
-    ]
+    others = [Need(group=group, demand="equivalent", is_asked_if_run=True) for group in sorted(primary) if group not in named]
     codes: set[str] = set()
     for need in (*needs, *others):
         softened = _softened(need) if is_qualified else need

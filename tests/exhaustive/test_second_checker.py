@@ -17,15 +17,19 @@ import pytest
 from rtbf.evidence.merkle import EMPTY, extend, hash_leaf, prove_consistency, prove_inclusion, root_of
 from rtbf.report.bundle import write_bundle
 from rtbf.report.check.run import check_archive, check_bundle
-from rtbf.verify.record import Interval
+from rtbf.verify.frozen import verdict_v1
+from rtbf.verify.frozen.record_v1 import Interval as IntervalV1
+from rtbf.verify.record import Interval, QualificationUse
 from rtbf.verify.verdict import judge
-from tests import builders, bundles, second_checker
+from tests import builders, bundles, frozen_results, results, second_checker
 from tests.bundles import SERVICE, Told
-from tests.second_checker import both_roots, check_verdict, climbed, verdict_on
+from tests.second_checker import both_roots, climbed, verdict_on
+from tests.second_verdict import check_first, check_second
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rtbf.verify.frozen.record_v1 import ProbeResult as ProbeResultV1
     from rtbf.verify.record import ProbeResult
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -94,13 +98,13 @@ LIES: dict[str, dict[str, Any]] = {
     "another cap": {"statement": _put("verdict", "class_cap", value="exact")},
     "another rule": {"statement": _put("verdict", "rule", value="rtbf.verdict/0")},
     "another finding": {"statement": _put("verdict", "findings", 0, "status", value="adverse")},
-    "another p after Holm": {"statement": _put("verdict", "findings", 0, "p_leak_holm", value="0.5")},
-    "a wider margin": {"statement": _put("probes", 0, "margin", value="0.9")},
-    "an interval beyond the margin": {"statement": _put("probes", 0, "interval", "high", value="0.06")},
-    "nothing remembered before": {"statement": _put("probes", 0, "assay", "low", value="0.01")},
-    "few records": {"statement": _put("probes", 0, "n_records", value=17)},
-    "a witness": {"statement": _put("probes", 0, "witnesses", value=1)},
-    "a level of confidence too low": {"statement": _put("probes", 0, "interval", "level", value="0.8")},
+    "another p after Holm": {"statement": _put("verdict", "findings", 1, "p_leak_holm", value="0.5")},
+    "a wider margin": {"statement": _put("probes", 1, "margin", value="0.9")},
+    "an interval beyond the margin": {"statement": _put("probes", 1, "interval", "high", value="0.06")},
+    "nothing remembered before": {"statement": _put("probes", 1, "assay", "low", value="0.01")},
+    "few records": {"statement": _put("probes", 1, "n_records", value=17)},
+    "a witness": {"statement": _put("probes", 1, "witnesses", value=1)},
+    "a level of confidence too low": {"statement": _put("probes", 1, "interval", "level", value="0.8")},
     "other weights": {"statement": _put("unlearned", "artefact_digest", value=builders.sha(99))},
     "another approver": {"statement": _put("approvals", 0, "actor_id", value="act_other")},
     "an approval by the planner": {"statement": _put("plan", "planned_by", value=builders.APPROVER)},
@@ -156,12 +160,14 @@ TRUTHS: dict[str, dict[str, Any]] = {
 
 
 def test_the_second_checker_is_short_and_stands_alone() -> None:
-    source = Path(second_checker.__file__).read_text(encoding="utf-8")
+    for place in (Path(second_checker.__file__), Path(second_checker.__file__).with_name("second_verdict.py")):
+        source = place.read_text(encoding="utf-8")
 
-    assert len(source.splitlines()) <= 300
-    assert not re.search(r"^\s*(import|from)\s+(rtbf|tests)\b", source, re.MULTILINE)
-    assert "__import__" not in source
-    assert "importlib" not in source
+        assert len(source.splitlines()) <= 300
+        assert not re.search(r"^\s*(import|from)\s+(rtbf|tests)\b", source, re.MULTILINE)
+        assert "__import__" not in source
+        assert "importlib" not in source
+        assert [name for name in re.findall(r'with_name\("([a-z_.]*)"\)', source) if name != "second_verdict.py"] == []
 
 
 def test_both_agree_on_every_golden_bundle() -> None:
@@ -235,44 +241,91 @@ def test_both_refuse_every_damaged_file_of_a_bundle_and_every_damaged_trust_file
     assert accepted == []
 
 
-def _random_probe(probe_id: str, dice: random.Random) -> ProbeResult:
-    """Return a probe whose numbers lie on and beside every bound of the rule."""
-    result = builders.probe_result(probe_id)
-    texts: tuple[str | None, ...] = ("-0.06", "-0.05", "0", "0.01", "0.05", "0.051", "0.11", "0.4", "0.5", None)
-    low, high = dice.choice(texts[:-1]), dice.choice(texts[:-1])
-    assert low is not None
-    assert high is not None
-    chances = ("0", "0.00001", "0.0005", "0.001", "0.01", "0.3", "1", None)
-    changes: dict[str, Any] = {
-        "estimate": dice.choice(texts), "margin": dice.choice(("0.05", "0.05", "0", "-0.01")), "n_records": dice.choice((17, 18, 20)),
-        "interval": dice.choice((None, Interval(low=low, high=high, level=dice.choice(("0.90", "0.95", "0.89", "1"))))),
-        "assay": dice.choice((None, Interval(low="0.7", high="0.9", level="0.90"), Interval(low="0.05", high="0.9", level="0.90"))),
-        "p_leak": dice.choice(chances), "p_trace": dice.choice(chances), "p_attainable": dice.choice(chances),
+TEXTS: tuple[str | None, ...] = ("-0.06", "-0.05", "0", "0.01", "0.05", "0.051", "0.11", "0.21", "0.4", "0.5", None)
+CHANCES = ("0", "0.00001", "0.0005", "0.001", "0.01", "0.3", "1", None)
+
+
+def _random_changes(probe_id: str, direction: str, dice: random.Random, interval_of: Any) -> dict[str, Any]:
+    """Return fields whose numbers lie on and beside every bound of the rules, to pick some of."""
+    low, high = dice.choice(TEXTS[:-1]), dice.choice(TEXTS[:-1])
+    return {
+        "estimate": dice.choice(TEXTS), "margin": dice.choice(("0.05", "0.05", "0", "-0.01")), "n_records": dice.choice((17, 18, 20)),
+        "interval": dice.choice((None, interval_of(low=low, high=high, level=dice.choice(("0.90", "0.95", "0.89", "1"))))),
+        "assay": dice.choice((None, interval_of(low="0.7", high="0.9", level="0.90"), interval_of(low="0.05", high="0.9", level="0.90"))),
+        "p_leak": dice.choice(CHANCES), "p_trace": dice.choice(CHANCES), "p_attainable": dice.choice(CHANCES),
         "witnesses": dice.choice((None, 0, 0, 0, 1)), "not_applicable": dice.choice((None, None, None, "MERGED")),
         "problem": dice.choice((None, None, None, "PROBE_ERROR")), "control": dice.choice((None, "0.1")),
-        "direction": result.direction if probe_id[0] == "U" else dice.choice(("two_sided", "lower_is_better")),
+        "direction": direction if probe_id[0] == "U" else dice.choice(("two_sided", "lower_is_better")),
     }  # fmt: skip
-    picked = dice.sample(sorted(changes), dice.choice((0, 0, 0, 1, 2, 5, len(changes))))
-    return replace(result, **{name: changes[name] for name in picked})
 
 
-def test_both_judge_random_probes_alike() -> None:
+def _picked(changes: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    return {name: changes[name] for name in dice.sample(sorted(changes), dice.choice((0, 0, 0, 1, 2, 5, len(changes))))}
+
+
+def _first_probe(probe_id: str, dice: random.Random) -> ProbeResultV1:
+    result = frozen_results.probe_result(probe_id)
+    return replace(result, **_picked(_random_changes(probe_id, result.direction, dice, IntervalV1), dice))
+
+
+def _second_probe(probe_id: str, dice: random.Random) -> ProbeResult:
+    result = results.probe_result(probe_id)
+    more = {
+        "role": dice.choice(("primary", "primary", "secondary", "reported")), "n_items": dice.choice((31, 32, 40)),
+        "not_applicable": dice.choice((None, None, None, "MERGED", "NO_PACK", "NO_ITEMS", "ADAPTER")),
+        "problem": dice.choice((None, None, None, "PROBE_ERROR", "TIMED_OUT", "UNDERPOWERED")),
+        "compared_with": dice.choice(("control models", "siblings", "chance", "before", None)),
+    }  # fmt: skip
+    return replace(result, **_picked({**_random_changes(probe_id, result.direction, dice, Interval), **more}, dice))
+
+
+def _drawn(ids: tuple[str, ...], dice: random.Random, changed: Any, plain: Any) -> tuple[Any, ...]:
+    """Return results of some of the ids: in half of the cases all plain but one."""
+    is_calm = dice.random() < 0.5
+    kept = [one for one in ids if is_calm or dice.random() < 0.8]
+    loud = set(dice.sample(kept, min(len(kept), 1))) if is_calm else set(kept)
+    return tuple(changed(one, dice) if one in loud else plain(one) for one in kept)
+
+
+def _both_agree(verdict: Any, probes: tuple[Any, ...], check: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
+    """Hold the second judge to the first one's verdict, and see it refuse another."""
+    said, by_id = json.loads(json.dumps(asdict(verdict))), {probe.probe_id: json.loads(json.dumps(asdict(probe))) for probe in probes}
+    check(by_id, said)
+    with pytest.raises(ValueError, match="content"):
+        check(by_id, {**said, "status": "PASS" if verdict.status != "PASS" else "FAIL"})
+
+
+def test_both_judge_random_probes_alike_by_the_first_rule() -> None:
     dice = random.Random(20260304)
     ids = ("F1", "F2", "F2.em", "F3", "F4", "F6", "R1", "R2", "R3", "R4", "R5", "R6", "U1", "U2", "U4", "U6")
     seen: dict[str, int] = {}
 
     for _ in range(VERDICTS):
-        is_calm = dice.random() < 0.5
-        kept = [one for one in ids if is_calm or dice.random() < 0.8]
-        loud = set(dice.sample(kept, min(len(kept), 1))) if is_calm else set(kept)
-        probes = tuple(_random_probe(one, dice) if one in loud else builders.probe_result(one) for one in kept)
-        asked, kind = dice.choice(("approximate", "suppression", "none", "exact")), dice.choice(("merged", "adapter", "unchanged"))
-        verdict = judge(probes, class_requested="approximate" if asked == "exact" else asked, artefact_kind=kind)  # type: ignore[arg-type]
-        said, by_id = json.loads(json.dumps(asdict(verdict))), {probe.probe_id: asdict(probe) for probe in probes}
-        check_verdict(by_id, verdict.class_requested, kind, said)
+        probes = _drawn(ids, dice, _first_probe, frozen_results.probe_result)
+        asked, kind = dice.choice(("approximate", "suppression", "none")), dice.choice(("merged", "adapter", "unchanged"))
+        verdict = verdict_v1.judge(probes, class_requested=asked, artefact_kind=kind)
+        _both_agree(verdict, probes, lambda by_id, said, asked=asked, kind=kind: check_first(by_id, asked, kind, said))  # type: ignore[misc]
         seen[verdict.status] = seen.get(verdict.status, 0) + 1
-        with pytest.raises(ValueError, match="content"):
-            check_verdict(by_id, verdict.class_requested, kind, {**said, "status": "PASS" if verdict.status != "PASS" else "FAIL"})
+
+    assert min(seen[status] for status in ("PASS", "FAIL", "INCONCLUSIVE")) > 10
+
+
+def test_both_judge_random_probes_alike_by_the_second_rule() -> None:
+    dice = random.Random(20261124)
+    ids = tuple(probe.probe_id for probe in results.passing_probes())
+    more = ("F2.em", "F4.population", "F7", "F9", "R1.cool", "R3.int8", "R6", "R8", "U3", "U6.harm", "G1", "S1", "X1")
+    seen: dict[str, int] = {}
+
+    for _ in range(VERDICTS):
+        added = tuple(dice.sample(more, dice.choice((0, 0, 1, 3))))
+        probes = _drawn((*ids, *added), dice, _second_probe, results.probe_result)
+        asked = dice.choice(("approximate", "exact", "suppression", "none"))
+        kind = dice.choice(("merged", "merged", "adapter", "unchanged"))
+        use = dice.choice((None, QualificationUse(digest=builders.sha(30), is_in_date=dice.random() < 0.5, covers=dice.random() < 0.7)))
+        verdict = judge(probes, class_requested=asked, artefact_kind=kind, qualification=use)
+        used = None if use is None else asdict(use)
+        _both_agree(verdict, probes, lambda by_id, said, asked=asked, kind=kind, used=used: check_second(by_id, asked, kind, said, used))  # type: ignore[misc]
+        seen[verdict.status] = seen.get(verdict.status, 0) + 1
 
     assert min(seen[status] for status in ("PASS", "FAIL", "INCONCLUSIVE")) > 10
 

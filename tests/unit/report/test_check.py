@@ -58,7 +58,7 @@ def test_a_good_report_is_accepted_with_its_verdict_class_and_claim(good_envelop
     assert [step.status for step in outcome.steps] == ["ok"] * 7 + ["not decided"] * 5
     assert (outcome.verdict, outcome.award, outcome.ticket_id) == ("PASS", "approximate", "tkt_01test")
     assert outcome.claim is not None
-    assert outcome.claim.startswith("On the probes F1, F2")
+    assert outcome.claim.startswith("On F1, F2, F3")
 
 
 def test_files_that_were_not_handed_over_are_not_decided(good_envelope: bytes, good_trust: bytes) -> None:
@@ -261,7 +261,7 @@ def _leak(statement: Any) -> None:
 
 
 def _narrow_level(statement: Any) -> None:
-    statement["predicate"]["probes"][0]["interval"]["level"] = "0.10"
+    statement["predicate"]["probes"][1]["interval"]["level"] = "0.10"
 
 
 def _hide_limits(statement: Any) -> None:
@@ -349,7 +349,7 @@ def test_a_fail_verdict_is_a_good_report(good_trust: bytes) -> None:
 
 
 def test_an_unknown_verdict_rule_cannot_be_decided(good_trust: bytes) -> None:
-    forged = _forged(lambda statement: statement["predicate"]["verdict"].update(rule="rtbf.verdict/2"))
+    forged = _forged(lambda statement: statement["predicate"]["verdict"].update(rule="rtbf.verdict/3"))
 
     outcome = check_report(forged, good_trust)
 
