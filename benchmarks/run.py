@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reference" / "benchmarks.md"
-BENCHMARKS = ("start_time", "scoring_pass", "step_rate", "pdf_time", "ledger", "bundle_check")
+BENCHMARKS = ("start_time", "scoring_pass", "scoring_rate", "score_memory", "tofu_suite", "step_rate", "pdf_time", "ledger", "bundle_check")
 
 
 def main() -> int:

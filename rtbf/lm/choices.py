@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rtbf.lm.encoding import ChoiceIds
 
-CACHED_POSITIONS = 8192
+CACHED_POSITIONS = 2048
 """Positions, prompt and answer together, of the rows that run at once: what the cache of one forward holds."""
 _PAD_ID = 0
 
