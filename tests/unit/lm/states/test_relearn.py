@@ -54,20 +54,20 @@ def test_it_yields_at_the_checks_learns_its_items_and_leaves_the_model_as_it_was
 def test_steps_are_those_of_a_loop_written_plainly(form: str) -> None:
     """AdamW at a fixed rate on the mean NLL per token, clipped to norm 1. Eight items fill each batch of eight whatever the seed."""
     model, items = WORN[form](), tiny.items(8)
-    for _ in relearn(model, items, learning_rate=1e-2, seed=4, checks=(3,)):
+    for _ in relearn(model, items, learning_rate=3e-2, seed=4, checks=(6,)):
         found = log_probs(model)
 
     by_hand: Any = attach_lora(tiny.network() if form == "plain" else merged_copy(adapted(), None), rank=8, alpha=16, seed=4)  # type: ignore[arg-type]
     parameters = [parameter for _, parameter in sorted(by_hand.named_parameters()) if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-2, weight_decay=0.0)
-    for _ in range(3):
+    optimizer = torch.optim.AdamW(parameters, lr=3e-2, weight_decay=0.0)
+    for _ in range(6):
         optimizer.zero_grad()
         sums, counts = nll_sums(answer_logits(by_hand, items))  # eight items in batches of eight: every step sees them all
         torch.autograd.backward(sums.sum() / counts.sum())
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
 
-    assert furthest(found, log_probs(by_hand)) < 0.02
+    assert furthest(found, log_probs(by_hand)) < 1e-3  # without the clip 0.2 and 0.8
     assert furthest(found, log_probs(WORN[form]())) > 0.2
 
 
