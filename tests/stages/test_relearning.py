@@ -117,7 +117,7 @@ def test_a_suppressed_model_gives_the_held_out_half_back_and_a_never_shown_one_d
     curve, control = _curve(suppressed, models.attackers, models), _curve(models.never_shown, models.attackers, models)
 
     assert curve[0] < 0.02  # forgotten, as far as outputs tell
-    assert curve[-1] > 0.8
+    assert curve[-1] > 0.5
     assert max(control) < 0.1
     assert _area_between(curve, control) > 0.3
     assert list(suppressed.state_dict()) == list(before)

@@ -7,7 +7,7 @@ import pytest
 from rtbf.lm.states.halves import split_records
 
 
-@pytest.mark.parametrize(("n", "n_attacker"), [(4, 2), (5, 2), (20, 10), (21, 10)])
+@pytest.mark.parametrize(("n", "n_attacker"), [(4, 1), (5, 1), (8, 2), (19, 4), (20, 5), (21, 6), (30, 15), (41, 20)])
 def test_the_halves_are_disjoint_and_together_all_records(n: int, n_attacker: int) -> None:
     records = [f"abcdef:{place}" for place in range(n)]
 
@@ -28,11 +28,20 @@ def test_the_split_depends_on_the_records_and_the_seed_and_on_nothing_else() -> 
     assert len({split_records(records, seed) for seed in range(20)}) == 20
 
 
-def test_every_record_is_in_either_half_under_some_seed() -> None:
+def test_every_record_is_in_either_part_under_some_seed() -> None:
     attackers = [halves[0] for seed in range(200) if (halves := split_records("abcd", seed)) is not None]
 
-    # Each of four is drawn in half of the seeds: 100 ± 7; within four deviations.
-    assert all(72 < sum(record in attacker for attacker in attackers) < 128 for record in "abcd")
+    # Each of four is drawn in a quarter of the seeds: 50 ± 6; within four deviations.
+    assert all(25 < sum(record in attacker for attacker in attackers) < 75 for record in "abcd")
+
+
+@pytest.mark.parametrize("n", range(20, 60))
+def test_from_twenty_records_on_the_held_out_part_can_be_decided_and_the_attacker_has_a_quarter_at_least(n: int) -> None:
+    halves = split_records([f"r{place}" for place in range(n)], 1)
+
+    assert halves is not None
+    assert len(halves[1]) >= 15
+    assert n // 4 <= len(halves[0]) <= n // 2
 
 
 def test_fewer_than_four_records_have_no_halves() -> None:
