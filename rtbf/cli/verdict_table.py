@@ -1,61 +1,124 @@
-"""The verdict of a ticket, drawn for the terminal: verdict, probe table, claim and the meaning of every code."""
+"""The verdict of a ticket, drawn for the terminal: verdict and claim, then the probes by the question they answer, then the codes.
+
+It fits into 80 columns and says the same without colour.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from rtbf.verify.claim import CODE_MEANINGS
+from rtbf.cli.drawing import grid, section
+from rtbf.cli.effect_bar import KEY
+from rtbf.cli.probe_pieces import pieces_part
+from rtbf.cli.probe_table import STATUS_STYLES, probe_table
+from rtbf.report.words import FAMILIES, REPORTED, STATUSES, probe_words
+from rtbf.verify.claim import CODE_MEANINGS, CODE_REMEDIES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rich.console import RenderableType
 
-    from rtbf.verify.record import Interval, ProbeResult, Verification
+    from rtbf.verify.record import Finding, ProbeResult, Verdict, Verification
 
-_STATUS_STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
-_STATUS_WORDS = {"not_applicable": "n/a"}
-_FINDING_STYLE = {"equivalent": "green", "adverse": "red", "inconclusive": "yellow", "not_applicable": "dim"}
+_VERDICT_STYLE = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+_PACKS_PAGE = "docs/reference/item-packs.md"
 
 
 def verification_table(verification: Verification) -> RenderableType:
-    """Return verdict, probe table and claim; it fits into 80 columns."""
+    """Return verdict, claim, one table for each question that probes answer, and what every code means."""
     verdict = verification.verdict
-    statuses = {finding.probe_id: finding for finding in verdict.findings}
-    head = Text.assemble("Verdict ", (verdict.status, _STATUS_STYLE[verdict.status]), f"   class awarded: {verdict.class_awarded}")
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold cyan")
-    table.add_column("probe", min_width=22)
-    for column in ("before", "after", "control"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("effect (margin)", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    for probe in verification.probes:
-        finding = statuses[probe.probe_id]
-        style = _FINDING_STYLE[finding.status]
-        status = Text("\n".join(filter(None, (_STATUS_WORDS.get(finding.status, finding.status), finding.reason))), style=style)
-        name = Text.assemble((f"{probe.probe_id} ", "bold"), probe.name.replace("_", " "), (f"\n{probe.unit}", "dim"))
-        numbers = [_number(value) for value in (probe.before, probe.after, probe.control)]
-        table.add_row(name, *numbers, _effect(probe), status)
-    reasons = sorted({code.rpartition(":")[2] for code in verdict.codes})
-    explained = Text("\n".join(f"{reason}: {CODE_MEANINGS.get(reason, '')}" for reason in reasons), style="dim")
-    legend = Text(
-        "control: models made by the same recipe and never shown the records. Effect: after − control (U1: after − before), with its "
-        "90 % interval.",
-        style="dim",
-    )
-    return Group(head, Text(""), table, Text(""), legend, Text(verdict.claim), explained)
+    findings = {finding.probe_id: finding for finding in verdict.findings}
+    measured = [probe for probe in verification.probes if _why_not_measured(probe) is None]
+    parts: list[RenderableType | None] = [_head(verdict), Text(verdict.claim), Text(""), _tally(verification.probes, findings)]
+    parts.append(_how_to_read(verification))
+    for family, title in FAMILIES.items():
+        own = [probe for probe in measured if probe.family == family and probe.role != "reported"]
+        parts += [section(title), probe_table(own, findings)] if own else []
+    reported = [probe for probe in measured if probe.role == "reported"]
+    parts += [section(REPORTED, "decides nothing"), probe_table(reported, findings), _notes(reported)] if reported else []
+    parts += [pieces_part(measured), _not_measured(verification.probes), _codes(verification)]
+    return Group(*(part for part in parts if part is not None))
 
 
-def _number(value: str | None) -> str:
-    return "–" if value is None else f"{float(value):.3f}"
+def _head(verdict: Verdict) -> Text:
+    text = Text.assemble("Verdict ", (verdict.status, _VERDICT_STYLE[verdict.status]), f"   class awarded: {verdict.class_awarded}")
+    text.append(f"\nasked for: {verdict.class_requested}; after these results at most: {verdict.class_cap}", style="dim")
+    return text
 
 
-def _effect(probe: ProbeResult) -> str:
-    """Return the mean effect, its interval, and the margin fixed in the plan."""
-    interval: Interval | None = probe.interval
-    margin = f"±{probe.margin}" if probe.direction == "two_sided" else f"<{probe.margin}"
-    if probe.estimate is None or interval is None:
-        return f"– ({margin})"
-    return f"{float(probe.estimate):+.3f} ({margin})\n[{float(interval.low):+.2f}, {float(interval.high):+.2f}]"
+def _tally(probes: Sequence[ProbeResult], findings: Mapping[str, Finding]) -> Text:
+    """Return how many probes ended how; those that speak against it by name."""
+    counts: Counter[str] = Counter(findings[probe.probe_id].status for probe in probes)
+    text = Text(" · ").join(Text(f"{counts[name]} {words}", style=STATUS_STYLES[name]) for name, words in STATUSES.items() if counts[name])
+    for probe in probes:
+        if findings[probe.probe_id].status == "adverse":
+            title, asks = probe_words(probe.probe_id, probe.name)
+            text.append(f"\n✗ {probe.probe_id} {title}", style="bold red")
+            text.append(f": {asks}" if asks else "")
+    return text
+
+
+def _how_to_read(verification: Verification) -> Text:
+    controls = sum(arm.role == "control" for arm in verification.arms)
+    models = f"{controls} model{'' if controls == 1 else 's'} made by the same recipe and never shown the records"
+    control = f"Control: {models}." if controls else "There is no control model."
+    said = f"\nbefore → after, and what that is compared with. {control}\nEffect: after less what it is compared with; above 0 is worse."
+    return Text(f"{said}\n{KEY}", style="dim")
+
+
+def _notes(probes: Sequence[ProbeResult]) -> RenderableType | None:
+    """Return what a reported figure means, where it says so itself."""
+    table = grid()
+    for probe in probes:
+        if probe.note:
+            table.add_row(probe.probe_id, Text(probe.note, style="dim"))
+    return table if table.row_count else None
+
+
+def _why_not_measured(probe: ProbeResult) -> str | None:
+    """Return the code under which a probe is named without a row of its own: it has no number, and decides nothing by that."""
+    return probe.not_applicable or (probe.problem if probe.role == "reported" else None)
+
+
+def _not_measured(probes: Sequence[ProbeResult]) -> RenderableType | None:
+    """Return what has no numbers, a line for each reason instead of an empty row for each probe."""
+    reasons: dict[str, list[str]] = {}
+    for probe in probes:
+        reason = _why_not_measured(probe)
+        if reason is not None:
+            reasons.setdefault(reason, []).append(f"{probe.probe_id} {probe_words(probe.probe_id, probe.name)[0]}")
+    if not reasons:
+        return None
+    table = grid()
+    for reason, names in reasons.items():
+        hint = f"; see {_PACKS_PAGE}" if reason == "NO_PACK" else ""
+        table.add_row(reason, Text.assemble(", ".join(names), (f"\n{CODE_MEANINGS.get(reason, '')}{hint}", "dim")))
+    return Group(section("Not measured"), table)
+
+
+def _codes(verification: Verification) -> RenderableType | None:
+    """Return every code that stands above, what it means, for which probes, and what would let it be decided."""
+    named: dict[str, list[str]] = {}
+    for code in verification.verdict.codes:
+        probe_id, _, reason = code.rpartition(":")
+        named.setdefault(reason, []).extend([probe_id] if probe_id else [])
+    decisive = set(named)
+    for finding in verification.verdict.findings:
+        if finding.reason is not None and finding.reason not in decisive and finding.status != "not_applicable":
+            named.setdefault(finding.reason, []).append(finding.probe_id)
+    if not named:
+        return None
+    table = grid()
+    for reason in sorted(named):
+        text = Text(CODE_MEANINGS.get(reason, "see the probe table"))
+        if named[reason]:
+            text.append(f"\n{', '.join(named[reason])}", style="dim")
+        if reason in CODE_REMEDIES:
+            text.append(f"\nto decide: {CODE_REMEDIES[reason]}", style="dim")
+        table.add_row(Text(reason, style="bold"), text)
+    return Group(section("What the codes mean"), table)
