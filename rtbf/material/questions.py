@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import ArtefactMismatch
 from rtbf.lm.encoding import training_items
-from rtbf.lm.states.halves import split_records
+from rtbf.lm.states.split import split_records
 from rtbf.lm.states.relearn import BATCH_ITEMS, CHECKS
 from rtbf.plan.card import probe_cards
 from rtbf.plan.profile import profile_named

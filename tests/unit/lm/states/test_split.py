@@ -1,10 +1,10 @@
-"""The attacker's half and the held-out half: disjoint, complete, seeded, and none below four records."""
+"""The attacker's part and the held-out part: disjoint, complete, seeded, and none below four records."""
 
 from __future__ import annotations
 
 import pytest
 
-from rtbf.lm.states.halves import split_records
+from rtbf.lm.states.split import split_records
 
 
 @pytest.mark.parametrize(("n", "n_attacker"), [(4, 1), (5, 1), (8, 2), (19, 4), (20, 5), (21, 6), (30, 15), (41, 20)])

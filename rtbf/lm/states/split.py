@@ -29,7 +29,7 @@ def split_records(record_ids: Iterable[str], seed: int) -> tuple[tuple[str, ...]
     if len(records) < MIN_RECORDS:
         return None
     # Named apart from other draws with the same seed.
-    random.Random(f"relearning halves:{seed}").shuffle(records)
+    random.Random(f"relearning split:{seed}").shuffle(records)
     n = len(records)
     size = min(n // 2, max(n // 4, n - DECIDABLE))
     return tuple(sorted(records[:size])), tuple(sorted(records[size:]))
