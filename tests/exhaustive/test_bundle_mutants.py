@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rtbf.report.check.outcome import CheckOutcome
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-SMALL, WHOLE = GOLDEN / "bundle-v3-small", GOLDEN / "bundle-v3-whole"
+SMALL, WHOLE = GOLDEN / "bundle-v4-small", GOLDEN / "bundle-v4-whole"
 ARCHIVE, TRUST = (SMALL / "bundle.zip").read_bytes(), (SMALL / "trust.json").read_bytes()
 ROOT = json.loads((SMALL / "expected.json").read_text(encoding="utf-8"))["options"]["root"]
 FILES = read_bundle(ARCHIVE)

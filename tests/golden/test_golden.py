@@ -23,7 +23,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "attacks.md"
 NAMES = golden_names()
 TWINS = tuple(name for name in NAMES if name.endswith("_fail"))
 OTHERS = tuple(name for name in NAMES if not name.endswith("_fail"))
-EARLIER = frozenset({"bundle-v3-demo", "report-v1", "report-v2"})
+_OF_THIRD = "failed folder kept-heads newer-trust restarted revoked-since small stamped-later superseded superseding whole witnessed demo"
+EARLIER = frozenset({"report-v1", "report-v2", "report-v3-items", "bundle-v3", *(f"bundle-v3-{name}" for name in _OF_THIRD.split())})
 """Issued by earlier releases, whose code is gone, or by the whole program with real models: no table makes them."""
 
 
