@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtbf.cli.drawing import grid, moment, section
+from rtbf.cli.plan_budget import budget_line, budget_part
 from rtbf.plan.items import model_item, record_item
 from rtbf.ticket.codes import all_codes
 
@@ -89,6 +90,7 @@ def plan_part(dossier: Dossier, *, is_whole: bool) -> RenderableType | None:
     table.add_row("model", f"{plan.model}, changed with {plan.method}, at most class {plan.class_cap}")
     if is_whole:
         _add_whole(table, plan)
+    table.add_row("measures", budget_line(plan))
     table.add_row("made by", dossier.names[plan.planned_by])
     table.add_row("quorum", f"{plan.quorum}. {plan.quorum_reason}")
     for given in dossier.view.approvals:
@@ -105,7 +107,8 @@ def plan_part(dossier: Dossier, *, is_whole: bool) -> RenderableType | None:
         grace = f"{plan.grace_s // 3600} h after the quorum{over}" if plan.grace_s else "no grace period"
         table.add_row("may start", f"{moment(dossier.grace_ends_at)}, {grace}")
     hint = "" if is_whole else f"rtbf show {dossier.ticket_id} --plan"
-    return Group(section(f"Plan {plan.attempt}", hint), table, Text(f"digest {dossier.view.plan_digest}"))
+    drawn: list[RenderableType] = [section(f"Plan {plan.attempt}", hint), table, Text(f"digest {dossier.view.plan_digest}")]
+    return Group(*drawn, *([budget_part(plan)] if is_whole else []))
 
 
 def _add_whole(table: Table, plan: Plan) -> None:
@@ -119,7 +122,6 @@ def _add_whole(table: Table, plan: Plan) -> None:
         table.add_row("not changed", Text(f"model {name}, reached too", style="yellow"))
     table.add_row("stop", _stop_text(plan))
     table.add_row("control", plan.controls.reason)
-    table.add_row("probes", ", ".join(f"{probe.probe_id} {probe.name.replace('_', ' ')}" for probe in plan.probes))
     table.add_row("seed", str(plan.seed))
 
 

@@ -67,7 +67,8 @@ def _how_to_read(verification: Verification) -> Text:
     controls = sum(arm.role == "control" for arm in verification.arms)
     models = f"{controls} model{'' if controls == 1 else 's'} made by the same recipe and never shown the records"
     control = f"Control: {models}." if controls else "There is no control model."
-    said = f"\nbefore → after, and what that is compared with. {control}\nEffect: after less what it is compared with; above 0 is worse."
+    said = f"\nbefore → after, and what that is compared with. {control}\n"
+    said += "Effect: after less what it is compared with; above 0 is worse. Drawn in limits."
     return Text(f"{said}\n{KEY}", style="dim")
 
 

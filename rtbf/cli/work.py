@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,10 @@ import click
 from rtbf.cli.errors import CANNOT_DECIDE, DONE, REFUSED, WAITING
 from rtbf.cli.progress import shown_progress
 from rtbf.cli.show_ticket import show_ticket
+from rtbf.errors import BadInput
+from rtbf.plan.profile import PROFILES
 from rtbf.ticket.lifecycle import STATES
+from rtbf.verify.packs import MAX_BYTES
 
 if TYPE_CHECKING:
     from rtbf.cli.context import CliContext
@@ -56,19 +60,62 @@ def footprint(context: CliContext, ticket_id: str, *, again: bool) -> int:
 @click.option("--guarantee", type=click.Choice(["exact", "dp", "approximate", "suppression"]), default="approximate", show_default=True)
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; or merge=no, max_steps=N.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=None, help="Default: drawn at random and recorded.")
+@click.option("--profile", type=click.Choice(tuple(PROFILES)), default=None, help="How much the verification asks. Default: RTBF_PROFILE.")
+@click.option(
+    "--pack", "packs", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Questions of yours; may be repeated."
+)
 @click.pass_obj
 def plan(
-    context: CliContext, ticket_id: str, method: str | None, model: str | None, guarantee: str, sets: tuple[str, ...], seed: int | None
+    context: CliContext,
+    /,
+    ticket_id: str,
+    method: str | None,
+    model: str | None,
+    guarantee: str,
+    sets: tuple[str, ...],
+    seed: int | None,
+    profile: str | None,
+    packs: tuple[Path, ...],
 ) -> int:
-    """Make a plan for a ticket, or another one in place of it. It says which digest a second person has to approve."""
+    """Make a plan for a ticket, or another one in place of it. It says which digest a second person has to approve.
+
+    It also says what the verification will ask and cost, before anything is measured. smoke can show a failure and never a
+    PASS. What belongs into a pack: docs/reference/item-packs.md.
+    """
     from rtbf.executor import plan_ticket  # noqa: PLC0415 - the executor belongs to commands that run
     from rtbf.plan.request import plan_request  # noqa: PLC0415
 
-    request = plan_request(method=method, model=model, guarantee=guarantee, sets=sets, seed=seed)
+    request = plan_request(
+        method=method,
+        model=model,
+        guarantee=guarantee,
+        sets=sets,
+        seed=seed,
+        profile=profile,
+        packs=[_read_pack(path) for path in packs],
+    )
     with shown_progress() as progress:
         plan_ticket(context.open_installation(), ticket_id, context.actor, request, progress, work=work_settings(context))
-    show_ticket(context, ticket_id)
+    show_ticket(context, ticket_id, wanted=("plan",))
     return WAITING
+
+
+def _read_pack(path: Path) -> bytes:
+    """Return a pack's bytes, refused before they are all read when they are too many; BadInput never repeats a word of it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as refused:
+        raise BadInput(
+            found=f"--pack {path}: {refused.strerror or 'not readable'}", expected="a readable file", remedy="correct the path"
+        ) from None
+    if len(content) > MAX_BYTES:
+        raise BadInput(
+            found=f"--pack {path}: more than {MAX_BYTES} bytes",
+            expected=f"an item pack of at most {MAX_BYTES} bytes",
+            remedy="split it into several packs; see docs/reference/item-packs.md",
+        )
+    return content
 
 
 def exit_code_for(view: TicketView) -> int:

@@ -27,9 +27,9 @@ SETS: dict[str, str] = {
     "earlier": "records that earlier tickets removed",
     "held": "the half of the records that the relearning attacker does not have",
     "siblings": "made-up records of the same form",
-    "secrets": "the person's details among invented ones",
-    "population": "the person's facts among other people's",
-    "wrong_answers": "the right fact, reworded, among wrong ones",
+    "secrets": "the person's details among others",
+    "population": "the person's facts among others'",
+    "wrong_answers": "the right fact among wrong ones",
     "multiple_choice": "multiple choice on the person's facts",
     "forms": "the same facts asked in other forms",
     "jailbreaks": "jailbreak prompts",
@@ -41,7 +41,7 @@ SETS: dict[str, str] = {
     "neighbours": "facts about the nearest other people",
     "retain_choices": "multiple choice on records that stay",
     "retain_answers": "questions on records that stay",
-    RELEARNING_STEPS: "training steps of the relearning attacks",
+    RELEARNING_STEPS: "the relearning attacks' training",
 }
 
 READS = {"score": "scored", "choice": "compared", "reply": "answered"}

@@ -44,7 +44,7 @@ VARIANTS: dict[str, tuple[str, str]] = {
     "F5.zlib": ("Membership (zlib)", "the membership test by another score: surprise against compressed size"),
     "F5.minkpp": ("Membership (Min-K++)", "the membership test by another score: Min-K 20 %++"),
     "F6.choice": ("Recognised in a list", "does the model pick the person's fact out of a list of answers"),
-    "F7.cool": ("Chance of writing it (cool)", "the same for a more careful way of sampling (temperature 0.7)"),
+    "F7.cool": ("Writing it (cool)", "the same for a more careful way of sampling (temperature 0.7)"),
     "R1.cool": ("Repeated sampling (cool)", "the same for a more careful way of sampling (temperature 0.7)"),
     "R2.scaled": ("Adapter weakened", "does the data come back when the adapter is turned down"),
     "R2.merged": ("Adapter merged coarsely", "does the data come back when the adapter is merged in a coarser number format"),
