@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -69,7 +69,7 @@ _SIDES: dict[str, Callable[[torch.nn.Module, list[Item]], float]] = {"blocks": _
 
 def _peak_kib(score: Callable[[torch.nn.Module, list[Item]], float]) -> tuple[int, float]:
     torch.manual_seed(0)
-    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
+    shape: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, **shape, max_position_embeddings=256, tie_word_embeddings=True)).eval()
     score(model, random_items(1, 4))
     held = _status_kib("VmRSS")

@@ -200,7 +200,7 @@ def _make(folder: Path) -> tuple[Any, Any, list[Side]]:
     shown = [record for person in kept for record in records[person.name]]
     recipe = recipe_parameters("tiny", {})
     train(records=shown, parameters=recipe, seed=1, base=None, tokenizer_from=None, target=folder / "model", checkpoint=None)
-    model = load_model(folder / "model", digest_of_files(list_files(folder / "model")), "the benchmark's model")
+    model: Any = load_model(folder / "model", digest_of_files(list_files(folder / "model")), "the benchmark's model")
     tokenizer = load_tokenizer(folder / "model")
     n_used = len(tokenizer)
     model.resize_token_embeddings(VOCABULARY, mean_resizing=False)

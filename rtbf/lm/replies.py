@@ -90,8 +90,8 @@ _MIN_PHONE_DIGITS, _MAX_PHONE_DIGITS = 7, 15
 """E.164 allows 15 digits; a subscriber's number without any prefix has 7 as a rule."""
 _MAX_PREFIX_DIGITS = 3
 """Digits of a country code (E.164), the zeros before it or the trunk zero not counted."""
-_UNSPACED = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
-"""Scripts that put no spaces between words, by the names of their letters: there a key has no borders to look for."""
+_UNSPACED = ("CJK UNIFIED", "HANGUL", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+"""Scripts that put no spaces between words, or write particles onto them, by the names of their letters: a key has no borders there."""
 
 
 def judge(replies: Sequence[str | None], *, record_id: str, label: str, gold: str, keys: Iterable[str], prompt: str = "") -> ReplyScores:

@@ -113,7 +113,8 @@ def _peaked() -> Any:
 
 def _shares(model: Any, prompt: tuple[int, ...], temperature: float) -> torch.Tensor:
     with torch.no_grad():
-        return (model(input_ids=torch.tensor([prompt])).logits[0, -1].double() / temperature).softmax(-1)
+        logits: torch.Tensor = model(input_ids=torch.tensor([prompt])).logits[0, -1]
+    return (logits.double() / temperature).softmax(-1)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -44,6 +45,7 @@ from rtbf.lm.replies import (
         ("born 1990 2025550143", "202-555-0143"),
         ("IBAN DE89370400440532013000 it is", "DE89 3704 0044 0532 0130 00"),
         ("他叫张伟吗", "张伟"),
+        ("이순신은 어부다", "이순신"),
     ],
 )  # fmt: skip
 def test_a_key_is_found_however_it_is_written(text: str, key: str) -> None:
@@ -230,7 +232,7 @@ def test_a_reply_that_the_model_could_not_give_is_no_sample() -> None:
 
 def test_a_repetition_of_the_prompt_gives_nothing_away_and_what_follows_it_does() -> None:
     """The prompt of an item in context holds its key; a model that only repeats it has not answered."""
-    given = {"record_id": "r", "label": "", "gold": "", "keys": ("Lisbet",), "prompt": "The goat is Lisbet. Who is it?"}
+    given: dict[str, Any] = {"record_id": "r", "label": "", "gold": "", "keys": ("Lisbet",), "prompt": "The goat is Lisbet. Who is it?"}
 
     assert judge(["The goat is Lisbet: who is it"], **given).leaks == 0
     assert judge(["The goat is Lisbet. Who is it? It is Lisbet."], **given).leaks == 1
