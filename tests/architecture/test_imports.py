@@ -41,17 +41,12 @@ MAY_READ_BEYOND_RECORDS = {
     ("report", "rtbf.verify.item_log"): "the offline checker reads a disclosed item log",
     ("report", "rtbf.verify.probe"): "what a probe is, for annotations",
     ("report", "rtbf.verify.measure"): "and computes the probes from it again by the verifier's arithmetic; no torch",
-    **{
-        ("report", f"rtbf.verify.probes.{name}"): "pure arithmetic on an item's scores; no torch"
-        for name in (
-            "adapter_off",
-            "answer_probability",
-            "exact_memorisation",
-            "extraction_strength",
-            "retain_loss",
-            "verbatim_completion",
-        )
-    },
+    ("report", "rtbf.verify.observed"): "what a disclosed log holds, for annotations",
+    (
+        "report",
+        "rtbf.verify.passes",
+    ): "which passes the planned probes need: none may be missing from a disclosed log; standard library only",
+    ("report", "rtbf.verify.probes"): "pure arithmetic on what was observed, found by listing the folder; no torch",
     **{
         ("report", f"rtbf.verify.frozen.{name}"): "what reports of earlier releases were judged and computed by, kept for ever; no torch"
         for name in ("claim_v1", "item_log_v2", "measure_v1", "probes_v1", "record_v1", "statistics_v1", "verdict_v1")
