@@ -14,6 +14,7 @@ from rich.text import Text
 
 from rtbf.cli.drawing import grid, section
 from rtbf.report.asked_words import (
+    BY_DESIGN,
     READS,
     RELEARNING_STEPS,
     empty_words,
@@ -36,8 +37,6 @@ _PACK_PREFIX = "pack_"
 _SHORT_PROFILE = "smoke"
 _SECRET_SETS = frozenset({"secrets", "population"})
 """Sets that F4 ranks; the larger of them is what the number of details is counted by."""
-_BY_DESIGN = frozenset({"not in the sample", "further away"})
-"""Reasons that only say how large a profile is."""
 
 
 def budget_line(plan: Plan) -> str:
@@ -168,7 +167,7 @@ def _left_out(plan: Plan) -> RenderableType | None:
     """Return what could not be asked in the other sets, by set."""
     table = grid()
     for one in plan.sets:
-        missing = [(reason, count) for reason, count in one.left_out if reason not in _BY_DESIGN]
+        missing = [(reason, count) for reason, count in one.left_out if reason not in BY_DESIGN]
         if one.items and missing:
             why = "; ".join(left_out_words(reason, count) for reason, count in missing)
             table.add_row("left out", Text.assemble(f"{set_words(one.name)}: ", (why, "dim")))

@@ -82,6 +82,9 @@ LEFT_OUT = {
 }
 """What was left out of a set, read behind a number: "6 without enough wrong answers"."""
 
+BY_DESIGN = frozenset({"not in the sample", "further away"})
+"""Reasons that say how large a profile is, and nothing about the records."""
+
 PIECES = {
     "qa": "as it was learned",
     "continue": "as it was learned",

@@ -10,7 +10,8 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from rtbf.report.pdf.charts import curve_chart, percent, probe_chart, shown
+from rtbf.report.pdf.asked_view import asked_view
+from rtbf.report.pdf.charts import curve_chart, percent, shown
 from rtbf.report.pdf.lawful_view import (
     approvals_view,
     approved_words,
@@ -27,9 +28,10 @@ from rtbf.report.pdf.lawful_view import (
     short,
 )
 from rtbf.report.pdf.letters import printable_view
+from rtbf.report.pdf.probe_view import against_view, codes_view, curves_view, families_view, not_measured_view, pieces_view, tally_view
 from rtbf.report.pdf.trail_view import counted, grouped, leaves_words, superseded_view, trail_view
-from rtbf.report.words import ARTEFACT_KINDS, CLASSES, FAMILIES, PROBES, REGIMES, STATUSES, STOP_REASONS, VARIANTS, VERDICTS
-from rtbf.verify.claim import ALWAYS_STATED, CODE_MEANINGS
+from rtbf.report.words import ARTEFACT_KINDS, CLASSES, REGIMES, STOP_REASONS, VERDICTS
+from rtbf.verify.claim import ALWAYS_STATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +58,8 @@ def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> 
         "verdict": _verdict(said),
         "deadline": deadline_words(said["clock"]),
         "facts": _facts(said),
-        "tally": _tally(said),
+        "tally": tally_view(said),
+        "against": against_view(said),
         "caveats": [*said["declarations"], ALWAYS_STATED[0]],
         "envelope": grouped(hashlib.sha256(envelope).hexdigest()),
         "signer": grouped(signer),
@@ -71,9 +74,11 @@ def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> 
         "run": _run(said),
         "curve": curve_chart(said["unlearned"]["curve"], said["plan"]["stop"]["forget_nll_nats_min"]),
         "levels": _levels(said),
-        "charts": _charts(said),
-        "probes": _probes(said),
-        "not_tested": [f"{probe_id} {PROBES[probe_id][0]}" for probe_id in said["not_tested"]],
+        "families": families_view(said),
+        "curves": curves_view(said),
+        "pieces": pieces_view(said),
+        "measured": asked_view(said),
+        "not_measured": not_measured_view(said),
         "limits": [*said["declarations"], *said["limitations"]],
         "residuals": residual_rows(said),
         "clock": clock_view(said["clock"]),
@@ -84,7 +89,7 @@ def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> 
         "trail": trail_view(said),
         "digests": _digests(said),
         "files": [[subject["name"], grouped(subject["digest"]["sha256"])] for subject in statement["subject"]],
-        "codes": _codes(said),
+        "codes": codes_view(said),
     }
     printed: dict[str, Any] = printable_view(view)
     return printed
@@ -99,17 +104,6 @@ def _verdict(said: Mapping[str, Any]) -> dict[str, Any]:
         "award": CLASSES[verdict["class_awarded"]],
         "claim": verdict["claim"],
     }
-
-
-def _tally(said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return, per family of tests, how many ended how."""
-    status = {finding["probe_id"]: finding["status"] for finding in said["verdict"]["findings"]}
-    tally = []
-    for family, title in FAMILIES.items():
-        counts = Counter(status[probe["probe_id"]] for probe in _of_family(said, family))
-        parts = [[name, f"{counts[name]} {words}"] for name, words in STATUSES.items() if counts[name]]
-        tally.append({"title": title, "parts": parts})
-    return tally
 
 
 def _facts(said: Mapping[str, Any]) -> list[list[str]]:
@@ -198,54 +192,6 @@ def _levels(said: Mapping[str, Any]) -> str:
     return "" if not levels else f", with its {' or '.join(percent(level) for level in levels)} interval"
 
 
-def _charts(said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one group of charts per family, in the order forget, recovery, utility; families without probes are left out."""
-    status = {finding["probe_id"]: finding["status"] for finding in said["verdict"]["findings"]}
-    groups = []
-    for family, title in FAMILIES.items():
-        charts = [
-            {
-                "title": f"{probe['probe_id']}  {_title(probe)}",
-                "status": status[probe["probe_id"]],
-                "status_words": STATUSES[status[probe["probe_id"]]],
-                **probe_chart(probe),
-            }
-            for probe in _of_family(said, family)
-        ]
-        if charts:
-            groups.append({"title": title, "charts": charts})
-    return groups
-
-
-def _probes(said: Mapping[str, Any]) -> list[list[str]]:
-    findings = {finding["probe_id"]: finding for finding in said["verdict"]["findings"]}
-    rows = []
-    for family in FAMILIES:
-        for probe in _of_family(said, family):
-            finding = findings[probe["probe_id"]]
-            reason = finding["reason"]
-            rows.append(
-                [
-                    probe["probe_id"],
-                    _title(probe),
-                    _question(probe),
-                    f"{probe['n_records']} / {probe['n_items']}",
-                    shown(probe["before"]),
-                    shown(probe["after"]),
-                    shown(probe["control"]),
-                    STATUSES[finding["status"]],
-                    "" if reason is None else reason,
-                    finding["status"],
-                ]
-            )
-    return rows
-
-
-def _of_family(said: Mapping[str, Any], family: str) -> list[Mapping[str, Any]]:
-    probes = [probe for probe in said["probes"] if probe["family"] == family]
-    return sorted(probes, key=lambda probe: (probe["probe_id"][:1], int("0" + "".join(filter(str.isdigit, probe["probe_id"])))))
-
-
 def _digests(said: Mapping[str, Any]) -> list[list[str]]:
     named = {
         "Model before": said["plan"]["model_digest"],
@@ -261,26 +207,3 @@ def _digests(said: Mapping[str, Any]) -> list[list[str]]:
         "Item log (sealed)": said["measured"]["item_log_digest"],
     }
     return [[name, grouped(digest)] for name, digest in named.items()]
-
-
-def _codes(said: Mapping[str, Any]) -> list[list[str]]:
-    """Return the reason codes that this report uses, each with its meaning."""
-    used = {finding["reason"] for finding in said["verdict"]["findings"] if finding["reason"]}
-    used |= {code.partition(":")[2] or code for code in said["verdict"]["codes"]}
-    return [[code, CODE_MEANINGS[code]] for code in CODE_MEANINGS if code in used]
-
-
-def _title(probe: Mapping[str, Any]) -> str:
-    """Return the protocol's plain title of a probe, or the readable form of its own name when it has none."""
-    known = _words(probe)
-    return probe["name"].replace("_", " ").capitalize() if known is None else known[0]
-
-
-def _question(probe: Mapping[str, Any]) -> str:
-    """Return what the probe asks, in plain words; nothing for a probe that the word list does not know."""
-    known = _words(probe)
-    return "" if known is None else known[1]
-
-
-def _words(probe: Mapping[str, Any]) -> tuple[str, str] | None:
-    return PROBES.get(probe["probe_id"]) or VARIANTS.get(probe["probe_id"])
