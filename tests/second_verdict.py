@@ -114,7 +114,11 @@ def second_status(p: Json, leak: Fraction | None, trace: Fraction | None, reject
     if p["family"] == "gate":
         return ("equivalent", None) if p["witnesses"] == 0 else (UNSURE, "NOT_MEASURED")
     if (compared and p["compared_with"] in {None, "before"}) or p["estimate"] is None or p["interval"] is None:
-        return UNSURE, "NO_REFERENCE" if compared and p["compared_with"] in {None, "before"} else "UNDERPOWERED"
+        if compared and p["compared_with"] in {None, "before"}:
+            return UNSURE, "NO_REFERENCE"
+        lone = p["estimate"] is not None and not spared and leak is not None and leak < RARE
+        lone = lone and Fraction(p["estimate"]) > Fraction(p["margin"]) >= 0
+        return ("adverse", "LEAK" if compared else "RETURNED") if lone else (UNSURE, "UNDERPOWERED")
     low, high, estimate, margin = (Fraction((p | p["interval"])[name]) for name in ("low", "high", "estimate", "margin"))
     return next((status, reason) for holds, status, reason in (
         (not are_sound(p), UNSURE, "NUMERIC"),
@@ -135,7 +139,8 @@ def unmet(probes: dict[str, Json], found: Any, ran: Any, aimed: str, kind: str, 
     codes: set[str] = set()
     for name, members in by_group.items():
         is_asked = name in EQUIVALENT[aimed] | UNHARMED[aimed] - {"R6"}
-        lenient = name in UNHARMED[aimed] or (is_leaning and name in {"R3", "R4"})
+        lenient = name in UNHARMED[aimed] or (is_leaning and aimed == "approximate" and name == "F1")
+        easy = is_leaning and aimed == "approximate" and name in {"F2", "F3", "F4", "F6", "R3", "R4", "R5", "R6"}
         if is_leaning and name == "F5" and aimed == "approximate":
             continue
         codes |= set() if members or not is_asked else {f"{name}:NOT_RUN"}
@@ -145,7 +150,8 @@ def unmet(probes: dict[str, Json], found: Any, ran: Any, aimed: str, kind: str, 
         if len(excused) == len(members) and is_asked and name != "R2":
             codes |= {f"{p['probe_id']}:{p['not_applicable']}" for p in excused if p["not_applicable"] in lawful}
         unsure = [p["probe_id"] for p in members if found[p["probe_id"]][0] == UNSURE]
-        codes |= {f"{one}:{found[one][1]}" for one in unsure if not (lenient and ran[one])}
+        codes |= {f"{one}:{found[one][1]}" for one in unsure
+                  if not (lenient and ran[one]) and not (easy and found[one][1] in {"NO_SIGNAL", "UNDERPOWERED"})}
     measured = [p for p in probes.values() if p["role"] == "primary" and p["problem"] is None and p["not_applicable"] is None]
     records = [p["n_records"] for p in measured if group(p) in {"F1", "F2", "F3"}]
     secrets = [p["n_items"] for p in measured if group(p) == "F4"]

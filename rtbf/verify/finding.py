@@ -159,12 +159,23 @@ def _status(
     if probe.family in _NEEDS_REFERENCE and probe.compared_with in {None, "before"}:
         return "inconclusive", "NO_REFERENCE"
     if probe.estimate is None or probe.interval is None:
-        return "inconclusive", "UNDERPOWERED"
+        # An exact test speaks for itself: one secret that is known for certain has no interval.
+        return ("adverse", _leak_word(probe)) if _is_known_without_interval(probe, leak) else ("inconclusive", "UNDERPOWERED")
     if numbers is None:
         return "inconclusive", "NUMERIC"
     if probe.family in _SPARED:
         return _spared_status(probe, numbers)
     return _tested_status(probe, numbers, leak, trace, can_reject=can_reject)
+
+
+def _leak_word(probe: ProbeResult) -> str:
+    return "RETURNED" if probe.family == "regression" else "LEAK"
+
+
+def _is_known_without_interval(probe: ProbeResult, leak: Decimal | None) -> bool:
+    estimate, margin = finite(probe.estimate), finite(probe.margin)
+    is_beyond = estimate is not None and margin is not None and estimate > margin >= 0
+    return is_beyond and probe.family not in _SPARED and leak is not None and leak < ALPHA
 
 
 def _spared_status(probe: ProbeResult, numbers: _Numbers) -> tuple[Status, str | None]:
@@ -180,7 +191,7 @@ def _tested_status(
     probe: ProbeResult, numbers: _Numbers, leak: Decimal | None, trace: Decimal | None, *, can_reject: bool
 ) -> tuple[Status, str | None]:
     if leak is not None and leak < ALPHA and numbers.estimate > numbers.margin:
-        return "adverse", "RETURNED" if probe.family == "regression" else "LEAK"
+        return "adverse", _leak_word(probe)
     is_two_sided = probe.direction == "two_sided"
     if is_two_sided and trace is not None and trace < ALPHA and numbers.estimate < -numbers.margin:
         return "adverse", "TRACE"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rtbf.verify.finding import Reading
     from rtbf.verify.record import ProbeResult
 
-Demand: TypeAlias = Literal["equivalent", "not adverse"]
+Demand: TypeAlias = Literal["equivalent", "not adverse", "ran"]
+"""equivalent: shown · not adverse: nothing was found, and it could have been · ran: nothing was found"""
 
 _SILENT = frozenset({"NO_SIGNAL", "UNDERPOWERED"})
 """Reasons with which a probe ran and found nothing. After any other it did not run, or its numbers mean nothing."""
@@ -33,28 +34,32 @@ class Need:
     """What a class asks of one group.
 
     is_asked_if_run   the class can be awarded without the group, but not against it
-    stand_in          how far an in-date, covering qualification of the method stands in: for equivalence, for all, or not
+    qualified         what is left of the demand under an in-date, covering qualification of the method; None: nothing
     """
 
     group: str
     demand: Demand
     is_asked_if_run: bool = False
-    stand_in: Literal["none", "equivalence", "all"] = "none"
+    qualified: Demand | None = "equivalent"
 
 
 NEEDS: dict[str, tuple[Need, ...]] = {
     "approximate": (
-        *(Need(group=group, demand="equivalent") for group in ("F0", "F1", "F2", "F3", "F4", "F6")),
-        Need(group="F5", demand="equivalent", stand_in="all"),
-        *(Need(group=group, demand="equivalent", stand_in="equivalence") for group in ("R3", "R4")),
-        *(Need(group=group, demand="not adverse") for group in ("R1", "R2", "R5")),
-        Need(group="R6", demand="not adverse", is_asked_if_run=True),
+        Need(group="F0", demand="equivalent"),
+        # Of a few records no test but a witness can fail; the qualification then speaks for the method (sheet 9.6).
+        Need(group="F1", demand="equivalent", qualified="not adverse"),
+        *(Need(group=group, demand="equivalent", qualified="ran") for group in ("F2", "F3", "F4", "F6")),
+        Need(group="F5", demand="equivalent", qualified=None),
+        *(Need(group=group, demand="equivalent", qualified="ran") for group in ("R3", "R4")),
+        *(Need(group=group, demand="not adverse", qualified="not adverse") for group in ("R1", "R2")),
+        Need(group="R5", demand="not adverse", qualified="ran"),
+        Need(group="R6", demand="not adverse", is_asked_if_run=True, qualified="ran"),
         *(Need(group=group, demand="equivalent") for group in ("U1", "U2", "U4", "U6")),
     ),
     "suppression": (
         Need(group="F0", demand="equivalent"),
-        *(Need(group=group, demand="not adverse") for group in ("F1", "F6", "R1", "R5")),
-        Need(group="R6", demand="not adverse", is_asked_if_run=True),
+        *(Need(group=group, demand="not adverse", qualified="not adverse") for group in ("F1", "F6", "R1", "R5")),
+        Need(group="R6", demand="not adverse", is_asked_if_run=True, qualified="not adverse"),
         *(Need(group=group, demand="equivalent") for group in ("U1", "U6")),
     ),
 }
@@ -91,9 +96,7 @@ def unmet(
 
 def _softened(need: Need) -> Need | None:
     """Return what is left of a need when a qualification stands in; never anything that lets an adverse result pass."""
-    if need.stand_in == "all":
-        return None
-    return replace(need, demand="not adverse") if need.stand_in == "equivalence" else need
+    return None if need.qualified is None else replace(need, demand=need.qualified)
 
 
 def _unmet_of_group(need: Need, members: Sequence[ProbeResult], readings: Mapping[str, Reading], artefact_kind: str) -> set[str]:
@@ -107,7 +110,7 @@ def _unmet_of_group(need: Need, members: Sequence[ProbeResult], readings: Mappin
             excused.append(probe)
             if not _is_lawful(probe, artefact_kind):
                 codes.add(f"{probe.probe_id}:NOT_MEASURED")
-        elif finding.status == "inconclusive" and not (need.demand == "not adverse" and _ran_and_found_nothing(readings[probe.probe_id])):
+        elif finding.status == "inconclusive" and not _is_enough(need.demand, readings[probe.probe_id]):
             codes.add(f"{probe.probe_id}:{finding.reason}")
     # With every member excused nothing was measured, lawful as each excuse may be.
     if len(excused) == len(members) and not need.is_asked_if_run and need.group != _ADAPTER_STATES:
@@ -115,8 +118,10 @@ def _unmet_of_group(need: Need, members: Sequence[ProbeResult], readings: Mappin
     return codes
 
 
-def _ran_and_found_nothing(reading: Reading) -> bool:
-    return reading.finding.reason in _SILENT and reading.has_bound and reading.can_fail
+def _is_enough(demand: Demand, reading: Reading) -> bool:
+    """Return whether an inconclusive result is as much as is asked."""
+    ran = reading.finding.reason in _SILENT
+    return ran and (demand == "ran" or (demand == "not adverse" and reading.has_bound and reading.can_fail))
 
 
 def _is_lawful(probe: ProbeResult, artefact_kind: str) -> bool:

@@ -209,3 +209,11 @@ def test_holm_never_exceeds_one() -> None:
     adjusted = holm([Decimal("0.6"), Decimal("0.7")])
 
     assert adjusted == [Decimal(1), Decimal(1)]
+
+
+def test_one_secret_that_is_known_for_certain_needs_no_interval() -> None:
+    known = probe_result("F4.best", estimate="0.499950", margin="0.15", interval=None, assay=None, p_leak="0.000100", p_attainable="0.0001")
+
+    assert read_probes([known])["F4.best"].finding.reason == "LEAK"
+    for weaker in ({"p_leak": "0.100000"}, {"estimate": "0.100000"}, {"estimate": None}):
+        assert read_probes([replace(known, **weaker)])["F4.best"].finding.reason == "UNDERPOWERED"
