@@ -155,7 +155,7 @@ def _train_adapter(
     parameters = {name: float(text) for name, text in plan.parameters if name != "learning_rate"}
     with torch.no_grad(), model.disable_adapter():
         reference = torch.cat([nll_sums(answer_logits(model, [item]))[0] for item in material.forget])
-        retain_before = _mean_nll(score_items(model, _checked_retain(plan, material)))
+        retain_before = _mean_nll(_plain_scores(model, _checked_retain(plan, material)))
     level_texts = [plan.forget_levels_nats[place] for place in material.level_places]
     stop = stop_rule_for(plan, level_texts)
     levels = torch.tensor([float(level) for level in level_texts], device=reference.device)
@@ -183,11 +183,11 @@ def _train_adapter(
         is_due = step % stop.check_every_steps == 0 or step == stop.max_steps
         if not is_due and len(material.forget) > _WATCHED_ITEMS:
             return False
-        forget = _mean_nll(score_items(model, material.forget))
+        forget = _mean_nll(_plain_scores(model, material.forget))
         # The bounds can be crossed within a few steps, so a small forget set is watched at each.
         if not is_due and not _is_between(stop, forget):
             return False
-        retain = _mean_nll(score_items(model, _checked_retain(plan, material)))
+        retain = _mean_nll(_plain_scores(model, _checked_retain(plan, material)))
         curve.append(CurvePoint(step=step, forget_nll_nats=_text(forget), retain_nll_nats=_text(retain), loss=_text(loss)))
         held[0] = _is_held(stop, forget, retain - retain_before)
         return held[0]
@@ -265,6 +265,11 @@ def _checked_retain(plan: Plan, material: Material) -> list[Item]:
     """Return the retain items the stop rule looks at: a fixed draw, so that every check measures the same."""
     places = random.Random(f"check:{plan.seed}").sample(range(len(material.retain)), min(_RETAIN_CHECK_ITEMS, len(material.retain)))
     return [material.retain[place] for place in sorted(places)]
+
+
+def _plain_scores(model: PeftModel, items: Sequence[Item]) -> list[ItemScores]:
+    """Return log-probs and hits alone: the loss is watched every few steps, and nobody reads the moments."""
+    return score_items(model, items, columns="plain")
 
 
 def _mean_nll(scores: Sequence[ItemScores]) -> float:
