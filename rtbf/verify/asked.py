@@ -12,7 +12,7 @@ from rtbf.corpora.corpus import Record
 from rtbf.errors import BadInput
 from rtbf.evidence.canonical import digest_of
 from rtbf.lm.choices import choice_tokens, score_choices
-from rtbf.lm.encoding import choice_ids, prompt_ids, scoring_items
+from rtbf.lm.encoding import choice_ids, prompt_ids, scored_text, scoring_items
 from rtbf.lm.generation import cut_at_end, generate, reply_tokens
 from rtbf.lm.replies import judge
 from rtbf.lm.scoring import BATCH_ITEMS, score_items, tokens_of
@@ -48,6 +48,7 @@ class Question:
     label: str
     prompt_ids: tuple[int, ...]
     new_tokens: int
+    prompt: str
     gold: str
     keys: tuple[str, ...]
 
@@ -102,7 +103,11 @@ def asked_set(item_set: ItemSet, subject: set[str], tokenizer: PreTrainedTokeniz
     left_out = dict(item_set.left_out)
     items: list[Any] = []
     if item_set.reads == "score":
-        items = scoring_items([_record(item) for item in kept], tokenizer, max_tokens)
+        for item in kept:
+            items += scored_text(
+                record_id=item.record_id, label=item.label, prompt=item.prompt, answer=item.answer, tokenizer=tokenizer,
+                max_tokens=max_tokens,
+            )  # fmt: skip
     elif item_set.reads == "choice":
         for item in kept:
             found = _choice(item, tokenizer, max_tokens)
@@ -169,11 +174,7 @@ def _judged(question: Question, samples: Sequence[Reply], tokenizer: PreTrainedT
         if ids is None:
             raise FloatingPointError
         texts.append(str(tokenizer.decode(list(cut_at_end(ids, tokenizer)), skip_special_tokens=True)))
-    return judge(texts, record_id=question.record_id, label=question.label, gold=question.gold, keys=question.keys)
-
-
-def _record(item: SetItem) -> Record:
-    return Record(record_id=item.record_id, prompt=item.prompt, completion=item.answer, fields=())
+    return judge(texts, record_id=question.record_id, label=question.label, gold=question.gold, keys=question.keys, prompt=question.prompt)
 
 
 def _choice(item: SetItem, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Any:  # noqa: ANN401 - ChoiceIds, or None
@@ -204,6 +205,7 @@ def _question(item: SetItem, tokenizer: PreTrainedTokenizerBase, max_tokens: int
         label=item.label,
         prompt_ids=(*start, *rest[-(max_tokens - new_tokens - 1) :]),
         new_tokens=new_tokens,
+        prompt=item.prompt,
         gold=item.answer,
         keys=item.keys,
     )
