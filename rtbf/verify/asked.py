@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rtbf.corpora.corpus import Record
 from rtbf.errors import BadInput
 from rtbf.evidence.canonical import digest_of
 from rtbf.lm.choices import choice_tokens, score_choices
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
+    from rtbf.corpora.corpus import Record
     from rtbf.lm.decoding import Reply
     from rtbf.progress import Progress
     from rtbf.verify.item_set import ItemSet, Reads, SetItem
