@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import ArtefactMismatch
 from rtbf.lm.encoding import training_items
-from rtbf.lm.states.split import split_records
 from rtbf.lm.states.relearn import BATCH_ITEMS, CHECKS
+from rtbf.lm.states.split import split_records
 from rtbf.plan.card import probe_cards
 from rtbf.plan.profile import profile_named
 from rtbf.plan.record import PlannedSet, RelearnAttack
@@ -22,7 +22,7 @@ from rtbf.verify.items.run import MAKERS, make_sets
 from rtbf.verify.items.sealing import read_sets, set_digest, write_sets
 from rtbf.verify.items.source import ItemSource, Sizes
 from rtbf.verify.packs import read_pack
-from rtbf.verify.passes import SIBLINGS, planned_passes, sets_of
+from rtbf.verify.passes import SIBLINGS, forwards_of_sets, planned_passes, sets_of
 from rtbf.verify.states import Attack, relearning_tokens
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def make_questions(
     asked = asked_questions(item_sets, told, relearn, encoding)
     arms = ("original", "unlearned", *(f"control-{number}" for number in range(1, n_controls + 1)))
     passes = planned_passes(cards, not_empty(asked), arms, artefact_kind=artefact_kind)
+    forwards = forwards_of_sets(passes)
     planned = tuple(
         PlannedSet(
             name=one.name,
@@ -111,7 +112,7 @@ def make_questions(
             samples=one.samples,
             temperature=one.temperature,
             tokens=one.tokens,
-            passes=sum(key.items == one.name for key in passes),
+            passes=forwards.get(one.name, 0),
             left_out=one.left_out,
         )
         for one in asked.values()

@@ -2,7 +2,8 @@
 
 The budget that is printed before and the work that is done are both this list, so they cannot differ.
 An attack runs on the artefact and on the controls (the control-arm rule, sheet 6.2). On the original it runs where that
-shows whether the attack sees the records at all; relearning does not, since the original knows them as it stands.
+shows whether the attack sees the records at all; relearning does not, since the original knows them as it stands, and
+neither does what sets the original against itself, steering and guiding: that is the original as served.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ REPEATED_SET = "forget"
 SIBLINGS = "siblings"
 """Made-up records of the same form, never shown to any model: what records are compared with where there is no control."""
 RELEARNING = "relearn-"
+LENS, STEERED, GUIDED = "lens-", "steered-", "guided-"
+_AGAINST_ORIGINAL = (RELEARNING, STEERED, GUIDED)
+_WHITE_BOX_FORWARDS = {LENS: 1, STEERED: 3, GUIDED: 2}
+"""How often a set is run forward in one pass in these states. Steering: once for each of the two models' mean states, once to
+score. Guiding: once through each of the two models."""
 TOGETHER = "+"
 
 
@@ -41,7 +47,17 @@ def state_for(state: str, *, is_original: bool, has_adapter: bool) -> str:
     """Return the state in which an arm is looked at when a probe asks for `state`."""
     if state in ADAPTER_STATES and not has_adapter:
         return AS_SERVED
-    return AS_SERVED if is_original and state.startswith(RELEARNING) else state
+    return AS_SERVED if is_original and state.startswith(_AGAINST_ORIGINAL) else state
+
+
+def is_white_box(state: str) -> bool:
+    """Return whether the state looks between the layers or needs the original beside the arm (`verify.white_box`)."""
+    return state.startswith(tuple(_WHITE_BOX_FORWARDS))
+
+
+def forwards_of(state: str) -> int:
+    """Return how often one pass in `state` runs its set forward: tokens of a pass are `Asked.tokens` times this."""
+    return next((forwards for start, forwards in _WHITE_BOX_FORWARDS.items() if state.startswith(start)), 1)
 
 
 def planned_passes(cards: Iterable[ProbeFacts], sets: Collection[str], arms: tuple[str, ...], *, artefact_kind: str) -> tuple[PassKey, ...]:
@@ -74,9 +90,9 @@ def _steps(state: str) -> tuple[str, int]:
     return name, int(step) if at else 0
 
 
-def passes_of_set(passes: Iterable[PassKey]) -> Mapping[str, int]:
-    """Return how many passes ask each set."""
+def forwards_of_sets(passes: Iterable[PassKey]) -> Mapping[str, int]:
+    """Return how often these passes run each set forward: the `passes` of planned and measured sets."""
     counts: dict[str, int] = {}
     for key in passes:
-        counts[key.items] = counts.get(key.items, 0) + 1
+        counts[key.items] = counts.get(key.items, 0) + forwards_of(key.state)
     return counts

@@ -24,7 +24,7 @@ from rtbf.verify.claim import ALWAYS_STATED
 from rtbf.verify.item_log import PLACES, read_item_log, repeat_delta, write_item_log
 from rtbf.verify.measure import measure_from_log
 from rtbf.verify.observed import Observed
-from rtbf.verify.passes import planned_passes
+from rtbf.verify.passes import forwards_of_sets, planned_passes
 from rtbf.verify.record import MeasuredSet, QualificationUse, Verification
 from rtbf.verify.states import attack_of, relearning_tokens
 from rtbf.verify.verdict import judge
@@ -153,7 +153,7 @@ def _require_planned_code(plan: Plan) -> None:
 
 def _measured_sets(battery: Battery, wanted: Sequence[PassKey], made: Passes, seed: int) -> tuple[MeasuredSet, ...]:
     """Return what every set cost, and, as a set of its own, what the relearning attacks did."""
-    passes = {name: sum(key.items == name for key in wanted) for name in battery.asked}
+    passes = forwards_of_sets(wanted)
     measured = [
         MeasuredSet(
             name=name,
@@ -163,7 +163,7 @@ def _measured_sets(battery: Battery, wanted: Sequence[PassKey], made: Passes, se
             tokens=made.tokens.get(name, 0),
         )
         for name, one in sorted(battery.asked.items())
-        if passes[name]
+        if name in passes
     ]
     runs = {(key.arm, attack[0]) for key in wanted if (attack := attack_of(key.state)) is not None}
     if runs:

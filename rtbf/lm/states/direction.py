@@ -17,6 +17,7 @@ import torch
 
 from rtbf.lm.states.batches import device_of, padded_batches, run_layers
 from rtbf.lm.states.decoder import decoder_of, kept_states, state_in
+from rtbf.progress import Progress, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +35,12 @@ def middle_layers(model: torch.nn.Module) -> range:
 
 
 def mean_state(
-    model: torch.nn.Module, items: Sequence[Item], layers: Iterable[int], *, batch_items: int = _BATCH_ITEMS
+    model: torch.nn.Module,
+    items: Sequence[Item],
+    layers: Iterable[int],
+    *,
+    batch_items: int = _BATCH_ITEMS,
+    progress: Progress = silent,
 ) -> dict[int, torch.Tensor]:
     """Return per layer (counted from 0) the mean state (D,) that leaves it, in float32.
 
@@ -43,6 +49,7 @@ def mean_state(
     """
     chosen, stack = _chosen(model, layers)
     totals: dict[int, torch.Tensor] = {}
+    n_done = 0
     for batch in padded_batches(items, device_of(model), batch_items):
         with kept_states(stack) as states:
             run_layers(model, batch)
@@ -52,6 +59,8 @@ def mean_state(
             counts = at_answers.new_zeros(len(batch.items)).index_add(0, batch.row, at_answers.new_ones(len(batch.row)))
             of_items = zeros.index_add(0, batch.row, at_answers) / counts[:, None]  # (B, D)
             totals[layer] = totals[layer] + of_items.sum(dim=0) if layer in totals else of_items.sum(dim=0)
+        n_done += len(batch.items)
+        progress("averaging states", n_done, len(items))
     return {layer: (total / len(items)).float() for layer, total in totals.items()}
 
 
