@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     key_backup_days: int = Field(default=30, ge=0, le=3650, description="days for which backups of the vault are kept")
     suppression_review_days: int = Field(default=730, ge=1, le=7300, description="days after which a suppression entry is reviewed")
     residual_days: int = Field(default=30, ge=1, le=3650, description="days after which a residual is due when nothing else says so")
+    state_time_out_s: int = Field(
+        default=3600,
+        ge=1,
+        le=604_800,
+        description="seconds that one state of one model may take in a verification; then it is inconclusive",
+    )
     profile: Literal["smoke", "standard", "deep"] = Field(
         default="standard", description="how much a verification asks when a plan names no profile; smoke can never PASS"
     )

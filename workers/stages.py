@@ -36,7 +36,11 @@ def _bench() -> Bench:
     settings = read_settings()
     configure_logs(is_json=True)
     work = WorkSettings(
-        lease_s=settings.lease_s, torch_threads=settings.torch_threads, phone_region=settings.phone_region, owner=this_process()
+        lease_s=settings.lease_s,
+        torch_threads=settings.torch_threads,
+        phone_region=settings.phone_region,
+        owner=this_process(),
+        state_time_out_s=settings.state_time_out_s,
     )
 
     def advance_here(installation: Installation, ticket_id: str, actor: str, progress: Progress) -> TicketView:

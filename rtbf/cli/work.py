@@ -138,5 +138,9 @@ def work_settings(context: CliContext) -> WorkSettings:
 
     settings = context.settings
     return WorkSettings(
-        lease_s=settings.lease_s, torch_threads=settings.torch_threads, phone_region=settings.phone_region, owner=this_process()
+        lease_s=settings.lease_s,
+        torch_threads=settings.torch_threads,
+        phone_region=settings.phone_region,
+        owner=this_process(),
+        state_time_out_s=settings.state_time_out_s,
     )
