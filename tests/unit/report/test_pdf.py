@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rtbf.errors import ExtraMissing
 from rtbf.evidence.keys import key_id
+from rtbf.plan.card import probe_cards
 from rtbf.report.check.pdf import carries
 from rtbf.report.pdf import render
 from rtbf.report.pdf.view import printed_view
 from rtbf.report.predicate import SupersededPart
 from rtbf.report.statement import build_statement
+from rtbf.verify.record import Part, QualificationUse
 from tests import builders
 
 if TYPE_CHECKING:
+    from rtbf.plan.card import ProbeCard
     from rtbf.report.statement import Case
+    from rtbf.verify.record import ProbeResult
 
 SIGNER = key_id(builders.signing_key().public_key())
 
+NOTHING: dict[str, Any] = dict.fromkeys(
+    (
+        "before",
+        "after",
+        "control",
+        "estimate",
+        "interval",
+        "assay",
+        "p_leak",
+        "p_trace",
+        "p_attainable",
+        "power",
+        "witnesses",
+        "compared_with",
+    )
+)
+
 
 def _cases() -> dict[str, Case]:
-    measured_nothing: dict[str, Any] = dict.fromkeys(
-        ("before", "after", "control", "estimate", "interval", "assay", "p_leak", "p_trace", "p_attainable", "witnesses")
-    )
+    measured_nothing = NOTHING
     broken = builders.probe_result("F2", problem="PROBE_ERROR", **measured_nothing)
     alone = builders.probe_result("F3", **{**measured_nothing, "before": "-0.2", "after": "-3.1"})
     second = builders.probe_result("F2.em", name="exact_memorisation")
@@ -143,13 +162,128 @@ def test_trail_says_whether_an_outside_time_stamp_was_asked_for(time_stamp: Any,
     assert ["Time-stamp", expected] in view["trail"]["words"]
 
 
-def test_every_chart_tells_its_result() -> None:
-    made = builders.case((builders.leaking_probe("F1"), builders.probe_result("F2", problem="PROBE_ERROR"), builders.probe_result("U1")))
+def _view(probes: tuple[ProbeResult, ...] | None = None) -> dict[str, Any]:
+    return printed_view(build_statement(builders.case(probes)), b"", SIGNER)
 
-    groups = printed_view(build_statement(made), b"", SIGNER)["charts"]
 
-    told = [(chart["title"][:2], chart["status_words"]) for group in groups for chart in group["charts"]]
-    assert told == [("F1", "against"), ("F2", "undecided"), ("U1", "in favour")]
+def _rows(view: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for group in view["families"] for scale in group["scales"] for row in scale["rows"]]
+
+
+def test_every_test_tells_its_result_under_the_question_it_answers() -> None:
+    view = _view((builders.leaking_probe("F1"), builders.probe_result("F2", problem="PROBE_ERROR"), builders.probe_result("U1")))
+
+    told = [
+        (group["title"], row["id"], row["status_words"]) for group in view["families"] for scale in group["scales"] for row in scale["rows"]
+    ]
+    assert told == [
+        ("Forgotten?", "F1", "against"),
+        ("Forgotten?", "F2", "undecided"),
+        ("Is the rest intact?", "U1", "in favour"),
+    ]
+    assert view["against"] == ["F1 Word-for-word text: given the start of a record, does the model write the rest word for word"]
+
+
+def test_what_was_not_measured_is_named_once_with_its_reason_and_has_no_row() -> None:
+    """Ten empty rows would bury the tests that were made."""
+    packs = tuple(builders.probe_result(probe_id, **NOTHING, not_applicable="NO_PACK") for probe_id in ("R6", "U3"))
+
+    view = _view((*packs, builders.probe_result("F2")))
+
+    assert [row["id"] for row in _rows(view)] == ["F2"]
+    assert ["NO_PACK", "the operator gave no items for it", "R6 Translation and inference, U3 General knowledge"] in view["not_measured"]
+    assert view["not_measured"][0][0] == "NOT_RUN"
+    assert "NO_PACK" not in [code for code, _ in view["codes"]]
+
+
+def test_what_is_only_told_stands_apart_and_is_not_counted() -> None:
+    told = builders.probe_result("R10", role="reported", note="made up for this test")
+
+    view = _view((builders.probe_result("F2"), told))
+
+    assert [group["title"] for group in view["families"]] == ["Forgotten?", "Reported only"]
+    assert (_rows(view)[-1]["status_words"], _rows(view)[-1]["note"]) == ("told only", "made up for this test")
+    assert [entry["title"] for entry in view["tally"]] == ["Forgotten?"]
+
+
+def test_a_test_that_counts_and_broke_off_keeps_its_row() -> None:
+    view = _view((builders.probe_result("F5", **NOTHING, problem="BLIND_GATE"),))
+
+    assert [(row["id"], row["effect"], row["reason"]) for row in _rows(view)] == [("F5", "could not be completed", "BLIND_GATE")]
+
+
+def test_secondary_tests_stand_below_and_are_marked() -> None:
+    beside = builders.probe_result("F2.em", role="secondary", unit="share", compared_with="siblings")
+
+    rows = _rows(_view((beside, builders.probe_result("F3", unit="share"))))
+
+    assert [(row["id"], row["is_secondary"]) for row in rows] == [("F3", False), ("F2.em", True)]
+    assert (rows[0]["compared"], rows[1]["compared"]) == ("control 0.140", "siblings 0.140")
+
+
+@pytest.mark.parametrize("card", probe_cards().values(), ids=lambda card: card.probe_id)
+def test_every_probe_can_be_printed(card: ProbeCard) -> None:
+    probe = replace(builders.probe_result(card.probe_id.replace("TOFU", "F").replace("MUSE", "F")), probe_id=card.probe_id)
+    probe = replace(probe, name=card.name, family=card.family, role=card.role, unit=card.unit, direction=card.direction, margin=card.margin)
+
+    rows = _rows(_view((probe,)))
+
+    assert [row["id"] for row in rows] == [card.probe_id]
+    assert rows[0]["asks"] != ""
+
+
+def test_attacks_by_step_and_forms_are_drawn() -> None:
+    steps = tuple(Part(name=f"relearn-rtt@{step}", n_items=9, before="-0.1", after="-3.0", control="-3.1") for step in (0, 5, 50))
+    forms = tuple(Part(name=name, n_items=9, before="0.9", after="0.0", control="0.1") for name in ("qa", "cloze", "reversed"))
+    made = builders.case((builders.probe_result("R4", parts=steps), builders.probe_result("F6", parts=forms)))
+
+    pdf = render.render_pdf(build_statement(made), builders.envelope(made), SIGNER)
+
+    view = printed_view(build_statement(made), b"", SIGNER)
+    assert pdf.startswith(b"%PDF")
+    assert [chart["title"] for chart in view["curves"]] == ["R4 Relearning from half"]
+    assert [row["name"] for row in view["pieces"][0]["rows"]] == ["as it was learned", "with a gap to fill", "from the fact to the name"]
+
+
+@pytest.mark.parametrize(
+    ("used", "said"),
+    [
+        (None, "The method has no qualification on planted records"),
+        (QualificationUse(digest=builders.sha(9), is_in_date=True, covers=True), "covers this run"),
+        (QualificationUse(digest=builders.sha(9), is_in_date=False, covers=True), "may not be used: it had lapsed"),
+        (QualificationUse(digest=builders.sha(9), is_in_date=True, covers=False), "may not be used: it does not cover this run"),
+    ],
+)
+def test_the_qualification_is_told_in_a_sentence(used: QualificationUse | None, said: str) -> None:
+    statement = build_statement(builders.case())
+    statement["predicate"]["measured"]["qualification"] = None if used is None else asdict(used)
+
+    assert said in printed_view(statement, b"", SIGNER)["measured"]["qualification"]
+
+
+def test_sets_tell_what_was_planned_and_what_was_used() -> None:
+    statement = build_statement(builders.case())
+    statement["predicate"]["plan"]["sets"] = [
+        {"name": "jailbreaks", "reads": "reply", "items": 20, "samples": 1, "left_out": []},
+        {"name": "earlier", "reads": "score", "items": 0, "samples": 1, "left_out": []},
+        {"name": "forms", "reads": "reply", "items": 9, "samples": 1, "left_out": [["cloze: no such form", 2], ["not in the sample", 5]]},
+    ]
+    statement["predicate"]["measured"]["sets"] = [
+        {"name": "jailbreaks", "items": 20, "passes": 3, "planned_tokens": 48177, "tokens": 48000},
+        {"name": "relearning steps", "items": 9, "passes": 4, "planned_tokens": 99, "tokens": 99},
+    ]
+
+    told = printed_view(statement, b"", SIGNER)["measured"]
+
+    assert told["sets"] == [
+        ["jailbreak prompts", "20", "answered", "3", "48,177", "48,000"],
+        ["the relearning attacks' training", "9", "trained on", "4", "99", "99"],
+    ]
+    assert told["left_out"] == [
+        ["records that earlier tickets removed",
+         "nothing was asked: no earlier ticket removed records from these weights that may still be read"],
+        ["the same facts asked in other forms", "2 that cannot be put in this form (with a gap to fill)"],
+    ]  # fmt: skip
 
 
 def test_interval_levels_are_told_as_percentages() -> None:
