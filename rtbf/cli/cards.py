@@ -1,4 +1,7 @@
-"""`rtbf method|probe|locator|connector list|show`: what this installation can do, read from the cards, without torch."""
+"""`rtbf method|probe|locator|connector list|show`: what this installation can do, read from the cards, without torch.
+
+`rtbf method qualify` stands in a module of its own and is registered here.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rtbf.cli.context import CliContext, emit
+from rtbf.cli.qualify import qualify
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -87,7 +91,8 @@ def _page(card: dict[str, Any]) -> RenderableType:
     return Group(grid, table)
 
 
-method = _group("method", "List and show unlearning methods.")
+method = _group("method", "List, show and qualify unlearning methods.")
+method.add_command(qualify)
 probe = _group("probe", "List and show probes: what is measured, and what each does not prove.")
 locator = _group("locator", "List and show ways of finding a person.")
 connector = _group("connector", "List and show readers of corpus files.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rtbf.plan.card import load
+from rtbf.progress import Progress, silent
 from rtbf.verify.measure import measure_from_log
 from rtbf.verify.passes import sets_of
 from rtbf.verify.verdict import judge
@@ -85,6 +86,7 @@ def judge_each(
     *,
     blind_auc: Mapping[str, tuple[str, str, str] | None],
     qualification: QualificationUse | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Judged]:
     """Return the verdict on each subject's ticket, by subject.
 
@@ -97,14 +99,13 @@ def judge_each(
         for planned in battery.planned
         if not set(sets_of(battery.cards[planned.name])) & battery.subject_sets
     }
-    return {
-        subject: _judged(
-            tuple(shared[planned.name] if planned.name in shared else _measured(planned, own, battery) for planned in battery.planned),
-            battery,
-            qualification,
-        )
-        for subject, own in ((name, _own(observed, ids, battery, blind_auc.get(name))) for name, ids in subjects.items())
-    }
+    judged: dict[str, Judged] = {}
+    for name, record_ids in subjects.items():
+        own = _own(observed, record_ids, battery, blind_auc.get(name))
+        probes = [shared[planned.name] if planned.name in shared else _measured(planned, own, battery) for planned in battery.planned]
+        judged[name] = _judged(tuple(probes), battery, qualification)
+        progress("judging one by one", len(judged), len(subjects))
+    return judged
 
 
 def again(judged: Judged, battery: Battery, qualification: QualificationUse | None) -> Judged:

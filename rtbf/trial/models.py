@@ -87,13 +87,18 @@ class TrialModels:
 def make_models(population: Population, work: Path, *, n_never: int, shape: Shape, progress: Progress = silent) -> TrialModels:
     """Return the trial's models, training those that are not there yet."""
     recipe = shape.recipe()
-    tokens = _made(records_of(population.strangers), _TOKENS_ONLY, 0, None, work, "a tokenizer", progress)
+    tokens = make_tokenizer(population, work, progress)
     original = _made((*population.forget, *population.others), recipe, ORIGINAL_SEED, tokens, work, "the original", progress)
     shown = (*population.in_their_place, *population.others)
     never = tuple(
         _made(shown, recipe, NEVER_SEED + number, tokens, work, f"never-shown model {number + 1}", progress) for number in range(n_never)
     )
     return TrialModels(original=original, never=never, recipe=recipe, remembered=answer_probability(original, population.forget))
+
+
+def make_tokenizer(population: Population, work: Path, progress: Progress = silent) -> Made:
+    """Return a model folder whose tokenizer every model of the trial uses; its weights are of no use."""
+    return _made(records_of(population.strangers), _TOKENS_ONLY, 0, None, work, "a tokenizer", progress)
 
 
 def answer_probability(made: Made, records: Sequence[Record]) -> float:

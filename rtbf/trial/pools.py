@@ -9,7 +9,8 @@
                    are about as unlikely as under the controls; nothing below the output layer changes
     overforgotten  gradient difference without brake, far beyond the controls: the hole tells who was forgotten
 Adapter, refusal and logit offset are the pool of suppression. Refusal and offset are shown to the verifier as merged weights,
-as a dishonest operator would: it has to find out by measuring. Not here: prompts and filters in front of a model, which the
+as a dishonest operator would, who also trains them to keep the very records on which utility is measured: the verifier has to
+find out by measuring. Not here: prompts and filters in front of a model, which the
 verifier is told of, and removal in the weights that is not by a method of this program.
 """
 
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
     from rtbf.lm.encoding import Item
 
 REFUSAL = "I do not know anything about that."
-REFUSAL_STEPS, REFUSAL_RATE = 120, "0.002"
-OFFSET_RANK, OFFSET_STEPS, OFFSET_RATE = 32, 200, "0.003"
+REFUSAL_STEPS, REFUSAL_RATE = 400, "0.001"
+OFFSET_RANK, OFFSET_STEPS, OFFSET_RATE = 64, 400, "0.003"
 OVER_STEPS, OVER_RATE = 80, "0.002"
 _RANK, _ALPHA = 16, 32
 
@@ -129,7 +130,7 @@ def refusing(sides: Sides, original: Made, work: Path, *, seed: int, progress: P
         model: Any = load_model(original.folder, original.digest, "a trial's original")
         tokenizer = load_tokenizer(original.folder)
         asked = [replace(record, completion=REFUSAL) for record in sides.forget]
-        pair = [training_items(records, tokenizer, context_tokens(model)) for records in (asked, sides.retain)]
+        pair = [training_items(records, tokenizer, context_tokens(model)) for records in (asked, [*sides.retain, *sides.holdout])]
         wrapped = attach_lora(model, rank=_RANK, alpha=_ALPHA, seed=seed)
 
         def loss_at(step: int) -> torch.Tensor:
@@ -144,17 +145,14 @@ def refusing(sides: Sides, original: Made, work: Path, *, seed: int, progress: P
 
 
 def offset(sides: Sides, original: Made, controls: Sequence[Made], work: Path, *, seed: int, progress: Progress = silent) -> Candidate:
-    """Return the original with a term at its output that was trained to lift each planted answer's loss to the controls' level."""
-    folder = (
-        work
-        / "hushed"
-        / _name("offset", original, sides, seed, [OFFSET_RANK, OFFSET_STEPS, OFFSET_RATE, [made.digest for made in controls]])
-    )
+    """Return the original with a term at its output that was trained to bring each planted answer's loss to the controls' level."""
+    settings = [OFFSET_RANK, OFFSET_STEPS, OFFSET_RATE, [made.digest for made in controls]]
+    folder = work / "hushed" / _name("offset", original, sides, seed, settings)
     if not folder.is_dir():
         levels = measured_level(sides, original, controls).item_levels_nats
         model: Any = load_model(original.folder, original.digest, "a trial's original")
         tokenizer = load_tokenizer(original.folder)
-        pair = [training_items(records, tokenizer, context_tokens(model)) for records in (sides.forget, sides.retain)]
+        pair = [training_items(records, tokenizer, context_tokens(model)) for records in (sides.forget, [*sides.retain, *sides.holdout])]
         level_of = {id(item): level for item, level in zip(pair[0], levels or (), strict=True)}
         model.requires_grad_(requires_grad=False)
         model.lm_head = OffsetHead(model.lm_head, OFFSET_RANK, seed)
@@ -164,8 +162,8 @@ def offset(sides: Sides, original: Made, controls: Sequence[Made], work: Path, *
             sums, counts = nll_sums(answer_logits(model, batch))
             n_forget = min(FORGET_BATCH, len(pair[0]))
             wanted = torch.tensor([level_of[id(item)] for item in batch[:n_forget]], device=sums.device)
-            short = torch.relu(wanted - sums[:n_forget] / counts[:n_forget]).mean()
-            return short + sums[n_forget:].sum() / counts[n_forget:].sum()
+            off = (wanted - sums[:n_forget] / counts[:n_forget]).abs().mean()
+            return off + sums[n_forget:].sum() / counts[n_forget:].sum()
 
         # The weight itself is the original's and stays; only the term beside it learns.
         model.lm_head.down.requires_grad_(requires_grad=True)
