@@ -126,10 +126,18 @@ PIECES = {
     "merged-bf16": "merged in 16 bits",
     "merged-int8": "merged in 8 bits",
     "merged-nf4": "merged in 4 bits",
+    "lens-half": "read at half depth",
+    "steered-0.5": "pushed half as far",
+    "steered-1": "pushed as far",
+    "steered-2": "pushed twice as far",
+    "guided-1": "guided, weight 1",
+    "guided-2": "guided, weight 2",
+    "guided-4": "guided, weight 4",
     "deducible": "follows from what stays; no leak",
 }
 """Forms, templates, kinds of fields and states, as the pieces of a probe's figure carry them."""
 _INFERABLE = ":inferable"
+_PACK_PREFIX = "pack_"
 
 
 def profile_words(profile: str) -> str:
@@ -139,10 +147,11 @@ def profile_words(profile: str) -> str:
 
 
 def set_words(name: str) -> str:
-    """Return what a set of questions is; an operator's pack is told by its own name."""
-    if name.startswith("pack_"):
-        return f"your pack “{name.removeprefix('pack_')}”"
-    return SETS.get(name, name.replace("_", " "))
+    """Return what a set of questions is; an operator's pack is told by the probe it is for."""
+    if not name.startswith(_PACK_PREFIX):
+        return SETS.get(name, name.replace("_", " "))
+    probe = name.removeprefix(_PACK_PREFIX).replace("_", ".")
+    return "your own questions" if probe == "own" else f"your pack for {probe[:1].upper()}{probe[1:]}"
 
 
 def empty_words(name: str) -> str:

@@ -13,7 +13,7 @@ from rtbf.report import asked_words, words
 from rtbf.report.asked_words import empty_words, left_out_words, piece_words, profile_words, set_words
 from rtbf.report.check.judging import PROBES_V1
 from rtbf.report.words import probe_words, unit_words
-from rtbf.verify.claim import CODE_MEANINGS
+from rtbf.verify.claim import CODE_MEANINGS, CODE_REMEDIES
 from rtbf.verify.item_set import SetItem
 from rtbf.verify.items.jailbreaks import TEMPLATES
 from rtbf.verify.items.run import MAKERS
@@ -68,6 +68,7 @@ def test_every_unit_fits_into_a_cell() -> None:
 
 
 def test_every_code_that_ends_a_probe_has_a_meaning() -> None:
+    assert CODE_REMEDIES.keys() <= CODE_MEANINGS.keys()
     used = {"NO_PACK", "NO_ITEMS", "MERGED", "UNCHANGED", "BLIND_GATE", "NUMERIC", "IDENTICAL_ARMS", "PROBE_ERROR", "TIMED_OUT"}
 
     assert used - CODE_MEANINGS.keys() == set()
@@ -83,7 +84,7 @@ def test_every_set_and_profile_has_words() -> None:
 
 
 def test_every_template_and_state_has_words() -> None:
-    states = {state for card in CARDS if card.needs != "pack" for state in card.states if state}
+    states = {state for card in CARDS for state in card.states if state}
 
     assert [name for name in TEMPLATES if name not in asked_words.PIECES] == []
     assert [
@@ -98,7 +99,9 @@ def test_an_unknown_name_is_told_as_it_is() -> None:
     item = SetItem(record_id="r", label="my_own form", prompt="?", answer="")
 
     assert piece_words(item.label) == "my own form"
-    assert set_words("pack_german") == "your pack “german”"
+    assert [set_words(name) for name in ("pack_r6", "pack_u6_harm", "pack_own")] == [
+        "your pack for R6", "your pack for U6.harm", "your own questions",
+    ]  # fmt: skip
     assert left_out_words("cloze: no such form", 2) == "2 that cannot be put in this form (with a gap to fill)"
     assert left_out_words("too odd", 1) == "1 too odd"
     assert empty_words("anything") == "the records hold nothing that could be asked in this way"
