@@ -21,7 +21,7 @@ from rtbf.verify.asked import Asked, asked_records, asked_set
 from rtbf.verify.items.run import MAKERS, make_sets
 from rtbf.verify.items.sealing import read_sets, set_digest, write_sets
 from rtbf.verify.items.source import ItemSource, Sizes
-from rtbf.verify.packs import read_pack
+from rtbf.verify.packs import read_packs
 from rtbf.verify.passes import SIBLINGS, forwards_of_sets, planned_passes, sets_of
 from rtbf.verify.states import Attack, relearning_tokens
 
@@ -72,9 +72,10 @@ def make_questions(
 ) -> tuple[Questions, bytes]:
     """Return what the verification will ask, with its cost, and the item sets as bytes to be sealed.
 
-    Raises what `make_sets` and `read_pack` raise.
+    Raises what `make_sets` and `read_packs` raise.
     """
     sizes = profile_named(profile)
+    packs = read_packs(request.packs, profile=profile, records={record.record_id for record in told.forget})
     cards = _cards(profile)
     wanted = {name for card in cards for name in sets_of(card)} & MAKERS.keys()
     made = make_sets(
@@ -96,7 +97,7 @@ def make_questions(
         ),
         wanted,
     )
-    item_sets = (*made, *(read_pack(raw) for raw in request.packs))
+    item_sets = (*made, *packs)
     has_attack = any(state.startswith((RTT, BENIGN)) for card in cards for state in card.states)
     relearn = _relearn_attack(told, seed, n_parameters, sizes.benign) if has_attack else None
     asked = asked_questions(item_sets, told, relearn, encoding)

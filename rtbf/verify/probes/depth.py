@@ -1,8 +1,9 @@
 """R7: whether the layer at half depth still puts the record first (logit lens).
 
-The state of the middle layer goes through the final norm and the output head, and the answer is scored on that. A record
-that is gone from the last layer and not from the middle was hidden and not removed. Number: mean log-probability per answer
-token. Observational and cheap: a rotated representation looks erased to the lens, so the probe is told and does not decide.
+The state that leaves the middle layer goes through the original's final norm and output head, the same for every arm, and the
+answer is scored on that. A record that is gone from the last layer and not from the middle was hidden and not removed. Number:
+mean log-probability per answer token. Observational and cheap: a rotated representation looks erased to the lens, so the
+probe is told and does not decide. Where the original's own middle layer knows no more than the control's, nothing was seen.
 Higher than the control is bad; lower is not counted, for early layers differ between models.
 Source: PROTOCOL R7; specs/verification/05_intrinsic.md §5.2, §5.3; Patil et al., arXiv 2309.17410.
 """

@@ -2,8 +2,10 @@
 
 Scored is log p = log p_post + w (log p_pre − log p_post) with w of 1, 2 and 4, made to sum to one again: what the
 difference of the models points at becomes likely. Number of an item: mean log-probability per answer token. Number of a
-record: the mean at each w, then the highest. The attack works against exact retraining as well, so it says nothing about the
-unlearning and much about keeping the earlier weights: it is told, and does not decide.
+record: the mean at each w, then the highest. The controls are the attacker's difference between the original and a model
+that was never shown the records; w = 1 is the original itself, whatever the other model is. The attack works against exact
+retraining as well, so it says nothing about the unlearning and much about keeping the earlier weights: it is told, and does
+not decide.
 Source: PROTOCOL R9; specs/verification/06_recovery.md §6.3; Wu et al., arXiv 2505.24379.
 """
 

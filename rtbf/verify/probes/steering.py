@@ -1,9 +1,10 @@
 """R8: whether adding a single direction to the middle layers brings the record back.
 
-The direction is the mean difference of hidden states, original less unlearned, on one half of the questions; the other
-half is scored with 0.5, 1 and 2 times of it added. No training: whoever once had the original can do it. Number of an item:
-mean log-probability per answer token. Number of a record: the mean at each strength, then the highest. A control gets the
-direction made in the same way from the original and itself. Variant: an excess over the control, where the protocol
+The direction is the mean difference of hidden states, original less unlearned, on one half of the records; the other
+half is scored with 0.5, 1 and 2 times of it added, and then the other way round. No training: whoever once had the original
+can do it. Number of an item: mean log-probability per answer token. Number of a record: the mean at each strength, then the
+highest. A control gets the direction made in the same way from the original and itself; the original is scored as it
+stands, since its own difference from itself is nought. Variant: an excess over the control, where the protocol
 ranks the direction among 20 of other subjects, whose smallest p-value (0.048) could never decide.
 Source: PROTOCOL R8; specs/verification/05_intrinsic.md §5.6, §5.7; Łucki et al., arXiv 2409.18025.
 """
