@@ -1,8 +1,8 @@
 """The story that `rtbf demo` tells: every step is the real thing, on a tiny model, with nothing prepared beforehand.
 
-It says what it expects before it measures, and what came out, whatever that is. It does not promise a PASS: with the
-probes of this version the protocol withholds one, and the story says so. The officer decides, two people approve, letters
-are written, and a second person closes, as the law of the tool asks of everybody.
+It says what it expects before it measures, and what came out, whatever that is. It does not promise a PASS: twenty records
+hold too few details that can be ranked, an attack may bring the data back, and the verdict says so. The officer decides, two
+people approve, letters are written, and a second person closes, as the law of the tool asks of everybody.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def tell(folder: Path, narrator: Narrator, progress: Progress, work: WorkSetting
     ticket_id = _submit(installation, person, narrator)
     _locate_and_decide(installation, ticket_id, narrator, progress, work)
     noop = _control(installation, ticket_id, narrator, progress, work)
-    npo = _unlearn(installation, ticket_id, PlanRequest(seed=SEED), narrator, progress, work)
+    npo = _npo(installation, ticket_id, narrator, progress, work)
     _ask_again(installation, person, npo, narrator, work)
     outcome = _answer_and_close(installation, ticket_id, npo, narrator)
     audited = _audit(installation, ticket_id, narrator, work)
@@ -178,6 +178,13 @@ def _control(installation: Installation, ticket_id: str, narrator: Narrator, pro
     return _unlearn(installation, ticket_id, PlanRequest(method="noop", seed=SEED, profile="smoke"), narrator, progress, work)
 
 
+def _npo(installation: Installation, ticket_id: str, narrator: Narrator, progress: Progress, work: WorkSettings) -> TicketView:
+    narrator.say("")
+    narrator.say("Then npo, with the whole battery. Its paper's models pass output tests; the plan asks for no more than suppression,")
+    narrator.say("since a little training is expected to bring the records back (R4). Asked for removal, that would be a FAIL.")
+    return _unlearn(installation, ticket_id, PlanRequest(seed=SEED, guarantee="suppression"), narrator, progress, work)
+
+
 def _unlearn(
     installation: Installation, ticket_id: str, request: PlanRequest, narrator: Narrator, progress: Progress, work: WorkSettings
 ) -> TicketView:
@@ -187,6 +194,7 @@ def _unlearn(
         if plan is not None and view.plan_digest is not None:
             narrator.say(f"thresholds, seeds and samples are fixed now: {view.plan_digest}")
             narrator.say(f"control: {plan.controls.reason}; at most class {plan.class_cap}: {plan.cap_reason}")
+            narrator.say(f"measuring: profile {plan.profile}, {len(plan.probes)} probes, {plan.cost.verification:,} forward tokens")
             narrator.say(plan.quorum_reason)
             for approver in APPROVERS[: plan.quorum]:
                 decide_plan(installation, ticket_id, view.plan_digest, approver, is_approval=True)

@@ -13,9 +13,11 @@ import pytest
 
 from rtbf.foundry import control_model
 from rtbf.lm.load import load_model
-from rtbf.material import verification_battery
+from rtbf.material.battery import verification_battery
+from rtbf.pipeline.questions import open_sealed_questions
 from rtbf.store import registry
-from rtbf.verify.run import ArmSource, verify
+from rtbf.verify.arms import ArmSource
+from rtbf.verify.run import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +38,8 @@ def _judged_with(stage: Stage, candidate: Callable[[Installation, Plan, Battery]
     assert view.plan is not None
     assert view.unlearned is not None
     with stage.terminal.installation() as installation:
-        battery = verification_battery(installation, view.plan, view.unlearned, threads=1)
+        words = open_sealed_questions(installation, view.plan)
+        battery = verification_battery(installation, view.plan, view.unlearned, words, threads=1)
         exchanged = ArmSource(arm=battery.unlearned.arm, load=candidate(installation, view.plan, battery))
         battery = replace(battery, unlearned=exchanged)
         verification, _ = verify(view.plan, view.plan_digest or "", view.unlearned, "sha256:" + "00" * 32, battery)
@@ -90,6 +93,7 @@ def test_the_original_in_the_unlearned_models_place_is_found_out(reported: Stage
     assert verification.verdict.class_awarded == "none"
     leaks = {finding.probe_id for finding in verification.verdict.findings if (finding.status, finding.reason) == ("adverse", "LEAK")}
     assert {"F1", "F2", "F3"} <= leaks
+    assert "F0:MISMATCH" in verification.verdict.codes  # its scores are the original's, and its files were said to be others
     assert "U1:UTILITY" not in verification.verdict.codes  # nothing was lost, and that excuses nothing
 
 
@@ -102,7 +106,7 @@ def test_a_model_never_shown_the_person_must_not_fail(reported: Stage, tmp_path:
 
     assert verification.verdict.status in {"PASS", "INCONCLUSIVE"}
     assert [finding.probe_id for finding in verification.verdict.findings if finding.status == "adverse"] == []
-    assert len(verification.probes) == 6
+    assert {probe.probe_id for probe in verification.probes} >= {"F0", "F1", "F2", "F3", "F4", "G1", "R2", "U1"}
 
 
 def test_an_unmerged_adapter_is_never_called_more_than_suppression(planned: Stage, tmp_path: Path) -> None:
