@@ -23,6 +23,7 @@ from rtbf.pipeline.ledger import newest_sealed
 from rtbf.pipeline.moves import next_stage
 from rtbf.pipeline.plans import approved_plan, finish_plan, reopen_planning, require_plannable, start_unlearning
 from rtbf.pipeline.purge import purge_if_closed
+from rtbf.pipeline.qualified import qualification_use
 from rtbf.pipeline.questions import SealedPasses, open_sealed_questions, seal_questions
 from rtbf.pipeline.reporting import case_of
 from rtbf.pipeline.reports import drop_unrecorded_reports, outdated_reports
@@ -231,7 +232,15 @@ def _verify(installation: Installation, ticket_id: str, actor: str, progress: Pr
     battery = verification_battery(installation, plan, unlearned, words, threads=work.torch_threads, progress=progress)
     passes = SealedPasses(installation, ticket_id, plan.attempt, key)
     verification, item_log = verify(
-        plan, plan_digest, unlearned, unlearned_digest, battery, store=passes, time_out_s=work.state_time_out_s, progress=progress
+        plan,
+        plan_digest,
+        unlearned,
+        unlearned_digest,
+        battery,
+        qualification=qualification_use(installation, plan),
+        store=passes,
+        time_out_s=work.state_time_out_s,
+        progress=progress,
     )
     log_path = installation.home.artefacts_of(ticket_id, plan.attempt)
     make_private_folder(log_path)

@@ -18,6 +18,7 @@ from rtbf.plan.cost import training_cost
 from rtbf.plan.decisions import require_decided
 from rtbf.plan.holds import held_items
 from rtbf.plan.profile import profile_named
+from rtbf.plan.qualification import family_of, newest_qualification, sought_for
 from rtbf.plan.quorum import quorum_for
 from rtbf.plan.record import Control
 from rtbf.plan.run import Level, Selection, choose_model, freeze, select
@@ -63,7 +64,8 @@ def planned(
     restricted   by corpus version, the records that other open tickets are about: none is drawn as a sample
     profile      how much the verification asks where the request names no profile
 
-    Raises PlanImpossible, StalePlan, BadInput and UnknownName as `rtbf.plan.run.select` says.
+    Raises PlanImpossible, StalePlan, BadInput and UnknownName as `rtbf.plan.run.select` says, SignatureRefused when a kept
+    qualification of a method must not be believed.
     """
     if view.footprint is None:
         raise PlanImpossible(found="a ticket without footprint", expected="a located ticket", remedy=f"`rtbf run {view.ticket.ticket_id}`")
@@ -104,6 +106,7 @@ def planned(
         artefact_kind=_kind_of(request, selection),
         n_parameters=level.model_parameters,
     )
+    sought = sought_for(request, model_family=family_of(original), model_parameters=level.model_parameters, has_controls=bool(controls))
     propose = getattr(load("method", selection.card.name), "propose", None)
     proposed = (
         {}
@@ -121,7 +124,7 @@ def planned(
         footprint_digest=digest_of(view.footprint),
         level=level,
         questions=questions,
-        qualification=None,
+        qualification=newest_qualification(installation.home, installation.trust, sought, now),
         controls=controls,
         controls_reason=reason,
         control_cost=control_cost,

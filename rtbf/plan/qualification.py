@@ -10,8 +10,9 @@ Source: PROTOCOL §2 (small subjects); specs/verification/09_statistics.md §9.6
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from cryptography.exceptions import InvalidSignature
@@ -29,6 +30,7 @@ from rtbf.plan.card import code_digest, method_card, parse_parameters
 from rtbf.plan.record import Qualification
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -126,7 +128,7 @@ class Sought:
     method: str
     method_digest: str
     settings: tuple[tuple[str, str], ...]
-    model_family: str
+    model_family: str | None
     model_parameters: int
     has_controls: bool
 
@@ -139,7 +141,7 @@ class Kept:
     trial: Trial
 
 
-def sought_for(request: PlanRequest, *, model_family: str, model_parameters: int, has_controls: bool) -> Sought:
+def sought_for(request: PlanRequest, *, model_family: str | None, model_parameters: int, has_controls: bool) -> Sought:
     """Return what a plan by `request` seeks; raises what `parse_parameters` does."""
     return Sought(
         method=request.method,
@@ -149,6 +151,15 @@ def sought_for(request: PlanRequest, *, model_family: str, model_parameters: int
         model_parameters=model_parameters,
         has_controls=has_controls,
     )
+
+
+def family_of(folder: Path) -> str | None:
+    """Return the model family that a model folder's configuration names; None where it names none."""
+    try:
+        named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return named if isinstance(named, str) else None
 
 
 def settings_of(request: PlanRequest) -> tuple[tuple[str, str], ...]:
@@ -251,7 +262,7 @@ def _misfit(trial: Trial, sought: Sought) -> str | None:
         differing = sorted({name for name, _ in set(trial.settings) ^ set(sought.settings)})
         return f"other settings: {', '.join(differing)}"
     if trial.model_family != sought.model_family:
-        return f"tried on {trial.model_family}, the model is of family {sought.model_family}"
+        return f"tried on {trial.model_family}, the model is of family {sought.model_family or 'unknown'}"
     small, large = sorted((trial.model_parameters, sought.model_parameters))
     if large > SIZE_FACTOR * small:
         return f"tried on {trial.model_parameters} parameters, the model has {sought.model_parameters}: more than {SIZE_FACTOR} times apart"

@@ -1,8 +1,9 @@
 """Planted people: fictitious subjects with the facts that real tickets hold, in the sizes that real tickets have.
 
-Everything is invented: names are built from syllables, mail lies under example.org (RFC 2606), phone numbers in 555-0100
-to 555-0199 (reserved for fiction). Values of phone, membership and badge numbers are drawn evenly and never twice, so each
-was as likely as any other before it was written down: rank tests over them are exact.
+Everything is invented: names and towns are drawn from the verifier's own tables, as those of made-up siblings are, so that a
+sibling looks like a record that was never written; a name that matches a real person's does so by chance. Mail lies under
+example.org (RFC 2606), phone numbers in 555-0100 to 555-0199 (reserved for fiction). Phone, membership and badge numbers are
+drawn evenly and never twice, so each was as likely as any other before it was written down: rank tests over them are exact.
 Not everything is a secret: towns, animals and trades come from lists of two dozen entries, as in life, so a model that was
 never shown a record can guess it. Does not stand for real people's language, fame, or repetition across a corpus.
 """
@@ -10,10 +11,13 @@ never shown a record can guess it. Does not stand for real people's language, fa
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.corpora.corpus import Record
+from rtbf.vault.normalise import fold_name
+from rtbf.verify.items.population import population
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,27 +30,11 @@ N_STRANGERS = 60
 SECRET_FACTS = ("phone", "member", "badge")
 """Facts whose value was as likely as any other of its form. Every subject has at least one record of these."""
 
-_FIRST = (
-    "Adela", "Anselm", "Berit", "Bruno", "Cosima", "Corin", "Dagny", "Doran", "Edda", "Emeric", "Fiora", "Falk", "Greta", "Gerolt",
-    "Hedda", "Hagen", "Idony", "Imre", "Jolanta", "Jarek", "Kaia", "Kolja", "Lioba", "Leander", "Mirela", "Marten", "Nerys", "Nilo",
-    "Orla", "Otmar", "Pia", "Piran", "Rhea", "Rurik", "Sanna", "Severin", "Tilda", "Tibor", "Ulla", "Urban",
-)  # fmt: skip
-_LAST_START = (
-    "Alder", "Birken", "Corv", "Dorn", "Eschen", "Farr", "Gelt", "Hollen", "Ister", "Jarn", "Kest", "Lorm", "Merk", "Norr", "Ost", "Pell",
-    "Quarn", "Rott", "Sarn", "Tell", "Ulm", "Varn", "Werr", "Zell",
-)  # fmt: skip
-_LAST_END = (
-    "bach", "berg", "dahl", "feld", "gard", "holm", "kamp", "lund", "mark", "ness", "stad", "wick",
-)  # fmt: skip
+N_TOWNS = 24
 _AREAS = ("202", "303", "404", "505", "606", "707", "808", "909", "212", "313", "414", "515")
 _N_LINES = 100
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-_TOWNS = (
-    "Alderwick", "Brenmoor", "Castelvane", "Dorrinford", "Eskerby", "Farrowdale", "Glimmerness", "Hartsmere", "Inverlund", "Jarrowby",
-    "Kelstrand", "Lanmouth", "Merrivale", "Northolm", "Osterwick", "Penhallow", "Quarrendon", "Rothmere", "Selbridge", "Thornaby",
-    "Ulverness", "Vantry", "Westerlow", "Yarmouth",
 )  # fmt: skip
 _TRADES = (
     "bookbinder", "tram driver", "cartographer", "beekeeper", "glazier", "night nurse", "piano tuner", "ferry pilot", "baker", "welder",
@@ -162,7 +150,9 @@ def records_of(subjects: Sequence[Subject]) -> tuple[Record, ...]:
 
 
 def _facts(count: int, rng: random.Random) -> Iterator[dict[str, str]]:
-    names = rng.sample([f"{first} {start}{end}" for first in _FIRST for start in _LAST_START for end in _LAST_END], count)
+    table = population()
+    names = rng.sample([f"{first} {last}" for first in table.given("") for last in table.surnames], count)
+    towns = rng.sample(table.towns, N_TOWNS)
     lines = rng.sample([f"({area}) 555-01{line:02d}" for area in _AREAS for line in range(_N_LINES)], count)
     members, badges = rng.sample(range(100_000, 1_000_000), count), rng.sample(range(30_000, 100_000), count)
     for name, phone, member, badge in zip(names, lines, members, badges, strict=True):
@@ -171,11 +161,11 @@ def _facts(count: int, rng: random.Random) -> Iterator[dict[str, str]]:
             "phone": phone,
             "member": f"M{rng.choice(_LETTERS)}-{member}",
             "badge": str(badge),
-            "email": f"{name.lower().replace(' ', '.')}@example.org",
+            "email": f"{re.sub('[^a-z]+', '.', fold_name(name))}@example.org",
             "birth": f"{rng.randint(1, 28)} {rng.choice(_MONTHS)} {rng.randint(1941, 2003)}",
             "house": str(rng.randint(2, 199)),
             "street": rng.choice(_STREETS),
-            "town": rng.choice(_TOWNS),
+            "town": rng.choice(towns),
             "trade": rng.choice(_TRADES),
             "employer": rng.choice(_EMPLOYERS),
             "animal": rng.choice(_ANIMALS),

@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from rtbf.lm.encoding import Item
 
 REFUSAL = "I do not know anything about that."
-REFUSAL_STEPS, REFUSAL_RATE = 400, "0.001"
-OFFSET_RANK, OFFSET_STEPS, OFFSET_RATE = 64, 400, "0.003"
-OVER_STEPS, OVER_RATE = 80, "0.002"
+REFUSAL_STEPS, REFUSAL_RATE = 400, "0.002"
+OFFSET_RANK, OFFSET_STEPS, OFFSET_RATE = 64, 800, "0.004"
+OVER_ROUNDS, OVER_RATE, OVER_WEIGHT = 4, "0.002", "2"
 _RANK, _ALPHA = 16, 32
 
 
@@ -117,9 +117,9 @@ def overforgotten(
     sides: Sides, original: Made, controls: Sequence[Made], work: Path, *, seed: int, progress: Progress = silent
 ) -> Candidate:
     """Return the original after gradient difference that nothing stops."""
-    request = PlanRequest(
-        method="gradient_difference", parameters={"learning_rate": OVER_RATE}, is_braked=False, max_steps=OVER_STEPS, seed=seed
-    )
+    steps = OVER_ROUNDS * -(-len(sides.forget) // FORGET_BATCH)
+    parameters = {"learning_rate": OVER_RATE, "gamma": OVER_WEIGHT}
+    request = PlanRequest(method="gradient_difference", parameters=parameters, is_braked=False, max_steps=steps, seed=seed)
     return unlearned(run_method(request, sides, original, controls, work, seed=seed, progress=progress), original, "overforgotten")
 
 
@@ -136,7 +136,8 @@ def refusing(sides: Sides, original: Made, work: Path, *, seed: int, progress: P
         def loss_at(step: int) -> torch.Tensor:
             batch = _drawn(pair, seed, step)
             sums, counts = nll_sums(answer_logits(wrapped, batch))
-            return sums.sum() / counts.sum()
+            n_forget = min(FORGET_BATCH, len(pair[0]))
+            return sums[:n_forget].sum() / counts[:n_forget].sum() + sums[n_forget:].sum() / counts[n_forget:].sum()
 
         _learn(wrapped, loss_at, folder, steps=REFUSAL_STEPS, rate=REFUSAL_RATE, seed=seed, what="refusal", progress=progress)
         save_model(merge(wrapped), tokenizer, folder)
