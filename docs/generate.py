@@ -17,10 +17,12 @@ import click
 from pydantic_core import PydanticUndefined
 
 from docs.attacks import attacks_page
+from docs.probes import probes_page, verdict_codes
+from docs.tables import table
 from rtbf import errors
 from rtbf.cli.regime import rule_text
 from rtbf.config import Settings
-from rtbf.plan.card import connector_cards, locator_cards, method_cards, probe_cards
+from rtbf.plan.card import connector_cards, locator_cards, method_cards
 from rtbf.ticket.codes import all_codes, codes_of
 from rtbf.ticket.guards import GUARDS
 from rtbf.ticket.identity import DOUBTS, METHOD_LEVELS
@@ -28,7 +30,7 @@ from rtbf.ticket.lifecycle import MOVES, REASON_MEANINGS, REASONS
 from rtbf.ticket.regime import CODE_KINDS, load_regime, regime_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 REFERENCE = Path(__file__).parent / "reference"
 _HELP_WIDTH = 100
@@ -57,7 +59,7 @@ def pages() -> dict[str, str]:
     makers: dict[str, Callable[[], Iterator[str]]] = {
         "attacks.md": attacks_page,
         "methods.md": _methods,
-        "probes.md": _probes,
+        "probes.md": probes_page,
         "locators.md": _locators,
         "connectors.md": _connectors,
         "regimes.md": _regimes,
@@ -74,7 +76,7 @@ def pages() -> dict[str, str]:
 def _methods() -> Iterator[str]:
     cards = method_cards()
     yield from ("# Methods", "", "The class is capped by the artefact as served (DESIGN §2), then lowered by what the probes find.", "")
-    yield from _table(
+    yield from table(
         ("name", "what it is", "needs", "artefact", "class at most", "cost in forward tokens"),
         (
             (
@@ -93,7 +95,7 @@ def _methods() -> Iterator[str]:
         yield from (f"- Warning: {warning}" for warning in card.warnings)
         if card.parameters:
             yield ""
-            yield from _table(
+            yield from table(
                 ("parameter", "default", "range", "meaning", "source"),
                 (
                     (
@@ -108,36 +110,9 @@ def _methods() -> Iterator[str]:
             )
 
 
-def _probes() -> Iterator[str]:
-    cards = sorted(probe_cards().values(), key=lambda card: card.probe_id)
-    yield from ("# Probes", "", "Margins are fixed in the plan before anything runs; the verdict is recomputed by the offline checker.", "")
-    yield from _table(
-        ("id", "name", "family", "unit", "higher is", "direction", "margin", "needs", "on", "tokens at least"),
-        (
-            (
-                card.probe_id,
-                f"[{card.name}](#{card.name})",
-                card.family,
-                card.unit,
-                card.higher_is,
-                card.direction.replace("_", "-"),
-                card.margin,
-                card.needs.replace("_", " "),
-                card.items.replace("_", " "),
-                str(card.min_tokens),
-            )
-            for card in cards
-        ),
-    )
-    for card in cards:
-        yield from ("", f"## {card.name}", "", f"{card.probe_id} · {card.title}.", "", f"- Proves: {card.proves}")
-        yield from (f"- Does not prove: {card.does_not_prove}", f"- Margin: {card.margin} {card.unit}, {card.margin_origin}")
-        yield f"- Source: {card.source}"
-
-
 def _locators() -> Iterator[str]:
     yield from ("# Locators", "", "How a person is found in a corpus, and what each way cannot find.", "")
-    yield from _table(
+    yield from table(
         ("name", "what it is", "identifier kinds", "finds", "misses", "source"),
         ((card.name, card.title, ", ".join(card.kinds), card.finds, card.misses, card.source) for card in locator_cards().values()),
     )
@@ -150,7 +125,7 @@ def _connectors() -> Iterator[str]:
         "Which corpus files can be read. What cannot be read is counted and reported, never skipped in silence.",
         "",
     )
-    yield from _table(
+    yield from table(
         ("name", "what it is", "suffixes", "reads", "source"),
         ((card.name, card.title, ", ".join(card.suffixes), card.reads, card.source) for card in connector_cards().values()),
     )
@@ -165,7 +140,7 @@ def _regimes() -> Iterator[str]:
         "whether the reading is right. Codes: [codes.md](codes.md). `rtbf regime due NAME --received-at DATE` computes dates.",
         "",
     )
-    yield from _table(
+    yield from table(
         ("name", "title", "answer", "when extended", "acknowledge", "asking for identity", "last day not worked"),
         (
             (
@@ -182,7 +157,7 @@ def _regimes() -> Iterator[str]:
     )
     for pack in packs:
         yield from ("", f"## {pack.name}", "", f"{pack.title}, version {pack.version}. Digest `{pack.digest}`.", "")
-        yield from _table(
+        yield from table(
             ("rule", "value", "source"), ((rule, rule_text(getattr(pack, rule)), source) for rule, source in pack.sources.items())
         )
 
@@ -198,12 +173,13 @@ def _codes() -> Iterator[str]:
         "",
         "The reasons that decisions, delays and refusals name: W3C DPV 2.3 where it has a term, ours where it has none.",
         "Type the short name; records keep the full one. A code says what somebody decided, not that it was right.",
+        "The codes of verdicts stand [below](#why-a-verdict-is-what-it-is).",
         "",
     )
     titles = {"ground": "Grounds to erase", "exemption": "Reasons to keep", "delay": "Reasons for delay", "refusal": "Reasons to refuse"}
     for kind in CODE_KINDS:
         yield from (f"## {titles[kind]}", "")
-        yield from _table(
+        yield from table(
             ("short", "full", "article", "meaning", "regimes"),
             (
                 (
@@ -218,7 +194,7 @@ def _codes() -> Iterator[str]:
             ),
         )
         yield ""
-    yield from ("Lawful reasons to extend:", "")
+    yield from (*verdict_codes(), "", "## Lawful reasons to extend", "")
     for name in regime_names():
         yield f"- {name}: {', '.join(f'`{code}`' for code in load_regime(name).extension_codes) or 'there is no extension'}"
 
@@ -239,7 +215,7 @@ def _lifecycle() -> Iterator[str]:
         label = f" : {', '.join(outcomes)}" if outcomes else ""
         yield f"    {source} --> {target}{label}"
     yield from ("```", "")
-    yield from _table(
+    yield from table(
         ("from", "to", "ledger event", "what must hold"),
         (
             (
@@ -252,16 +228,16 @@ def _lifecycle() -> Iterator[str]:
         ),
     )
     yield from ("", "## What must hold", "", "What is refused, and what to do about it.", "")
-    yield from _table(
+    yield from table(
         ("guard", "expected", "refused with", "what to do"),
         ((guard.name, guard.expected, guard.found, guard.remedy) for guard in GUARDS.values()),
     )
     yield from ("", "## What a ticket waits for", "")
-    yield from _table(("reason", "who or what moves it on"), ((reason, REASON_MEANINGS[reason]) for reason in REASONS))
+    yield from table(("reason", "who or what moves it on"), ((reason, REASON_MEANINGS[reason]) for reason in REASONS))
     yield from ("", "## Who is asking", "", "A check is asked for because of a recorded doubt (GDPR Art. 12(6)); no document is kept.", "")
-    yield from _table(("method", "level it reaches"), ((method, level) for method, level in METHOD_LEVELS.items()))
+    yield from table(("method", "level it reaches"), ((method, level) for method, level in METHOD_LEVELS.items()))
     yield ""
-    yield from _table(("doubt", "meaning"), DOUBTS.items())
+    yield from table(("doubt", "meaning"), DOUBTS.items())
 
 
 def _errors() -> Iterator[str]:
@@ -271,7 +247,7 @@ def _errors() -> Iterator[str]:
         for kind in vars(errors).values()
         if inspect.isclass(kind) and issubclass(kind, errors.RTBFError) and kind not in {errors.RTBFError, *_BRANCHES}
     ]
-    yield from _table(
+    yield from table(
         ("code", "class", "branch", "who can mend it", "meaning"),
         (
             (kind.__new__(kind).code, kind.__name__, branch.__name__, _BRANCHES[branch], (kind.__doc__ or "").splitlines()[0])
@@ -289,7 +265,7 @@ def _settings() -> Iterator[str]:
         "Environment variables, read once at an edge. An unknown `RTBF_` name or a bad value stops the start.",
         "",
     )
-    yield from _table(
+    yield from table(
         ("variable", "default", "meaning"),
         (
             (
@@ -324,14 +300,6 @@ def _help(command: click.Command, context: click.Context) -> Iterator[str]:
             if child is not None and not child.hidden:
                 inner = click.Context(child, parent=context, info_name=name, max_content_width=_HELP_WIDTH, terminal_width=_HELP_WIDTH)
                 yield from _help(child, inner)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        # A bar or a line break inside a cell would end it.
-        yield f"| {' | '.join(' '.join(cell.split()).replace('|', '&#124;') for cell in row)} |"
 
 
 if __name__ == "__main__":

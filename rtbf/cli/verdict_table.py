@@ -68,7 +68,7 @@ def _how_to_read(verification: Verification) -> Text:
     models = f"{controls} model{'' if controls == 1 else 's'} made by the same recipe and never shown the records"
     control = f"Control: {models}." if controls else "There is no control model."
     said = f"\nbefore → after, and what that is compared with. {control}\n"
-    said += "Effect: after less what it is compared with; above 0 is worse. Drawn in limits."
+    said += "Effect: after less that, drawn in units of its limit; above 0 is worse."
     return Text(f"{said}\n{KEY}", style="dim")
 
 

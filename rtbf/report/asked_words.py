@@ -25,7 +25,7 @@ SETS: dict[str, str] = {
     "forget": "the records to be forgotten",
     "holdout": "records that stay, kept out of unlearning",
     "earlier": "records that earlier tickets removed",
-    "held": "the half of the records that the relearning attacker does not have",
+    "held": "records that the relearning attacker does not have",
     "siblings": "made-up records of the same form",
     "secrets": "the person's details among others",
     "population": "the person's facts among others'",

@@ -241,7 +241,7 @@ def test_attacks_by_step_and_forms_are_drawn() -> None:
 
     view = printed_view(build_statement(made), b"", SIGNER)
     assert pdf.startswith(b"%PDF")
-    assert [chart["title"] for chart in view["curves"]] == ["R4 Relearning from half"]
+    assert [chart["title"] for chart in view["curves"]] == ["R4 Relearning from a part"]
     assert [row["name"] for row in view["pieces"][0]["rows"]] == ["as it was learned", "with a gap to fill", "from the fact to the name"]
 
 
