@@ -89,16 +89,26 @@ def make_models(population: Population, work: Path, *, n_never: int, shape: Shap
     recipe = shape.recipe()
     tokens = make_tokenizer(population, work, progress)
     original = _made((*population.forget, *population.others), recipe, ORIGINAL_SEED, tokens, work, "the original", progress)
-    shown = (*population.in_their_place, *population.others)
     never = tuple(
-        _made(shown, recipe, NEVER_SEED + number, tokens, work, f"never-shown model {number + 1}", progress) for number in range(n_never)
+        never_shown(population, tokens, work, seed=NEVER_SEED + number, shape=shape, progress=progress) for number in range(n_never)
     )
     return TrialModels(original=original, never=never, recipe=recipe, remembered=answer_probability(original, population.forget))
 
 
 def make_tokenizer(population: Population, work: Path, progress: Progress = silent) -> Made:
     """Return a model folder whose tokenizer every model of the trial uses; its weights are of no use."""
-    return _made(records_of(population.strangers), _TOKENS_ONLY, 0, None, work, "a tokenizer", progress)
+    return tokenizer_of(records_of(population.strangers), work, progress)
+
+
+def tokenizer_of(records: Sequence[Record], work: Path, progress: Progress = silent) -> Made:
+    """Return a model folder whose tokenizer was learned from these records; its weights are of no use."""
+    return _made(records, _TOKENS_ONLY, 0, None, work, "a tokenizer", progress)
+
+
+def never_shown(population: Population, tokens: Made, work: Path, *, seed: int, shape: Shape, progress: Progress = silent) -> Made:
+    """Return a model by the recipe, with this tokenizer, that was shown stand-ins and bystanders and none of the planted."""
+    shown = (*population.in_their_place, *population.others)
+    return _made(shown, shape.recipe(), seed, tokens, work, "a never-shown model", progress)
 
 
 def answer_probability(made: Made, records: Sequence[Record]) -> float:
