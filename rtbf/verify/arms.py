@@ -98,6 +98,10 @@ class TimedOutError(Exception):
     """One state of one arm took longer than it may."""
 
 
+class _FromOutsideError(BaseException):
+    """Carries what the caller's progress or store raised past the handlers that excuse a pass; its argument is that error."""
+
+
 def make_passes(sources: Sequence[ArmSource], wanted: Sequence[PassKey], work: Work, progress: Progress) -> Passes:
     """Return what every wanted pass found; `progress` counts forward tokens of all of them under the step "measuring".
 
@@ -108,22 +112,26 @@ def make_passes(sources: Sequence[ArmSource], wanted: Sequence[PassKey], work: W
     original = sources[ORIGINAL]
 
     def tell() -> None:
-        progress("measuring", min(total, sum(made.tokens.values())), total)
+        with _unexcused():
+            progress("measuring", min(total, sum(made.tokens.values())), total)
 
-    tell()
-    for source in sources:
-        own = [key for key in wanted if key.arm == source.arm.name]
-        names = {key: _store_key(source.arm, original.arm, key, work) for key in own}
-        missing = []
-        for key in own:
-            kept = work.store.get(names[key])
-            if kept is None:
-                missing.append(key)
-            else:
-                _note(made, key, read_pass(kept, work.asked[key.items].reads), work)
-        if missing:
-            # No name keeps the model: the next arm is loaded when this one is gone.
-            _make(source.load(), original.load if source is not original else None, missing, names, work, made, tell)
+    try:
+        tell()
+        for source in sources:
+            own = [key for key in wanted if key.arm == source.arm.name]
+            names = {key: _store_key(source.arm, original.arm, key, work) for key in own}
+            missing = []
+            for key in own:
+                kept = work.store.get(names[key])
+                if kept is None:
+                    missing.append(key)
+                else:
+                    _note(made, key, read_pass(kept, work.asked[key.items].reads), work)
+            if missing:
+                # No name keeps the model: the next arm is loaded when this one is gone.
+                _make(source.load(), original.load if source is not original else None, missing, names, work, made, tell)
+    except _FromOutsideError as carried:
+        raise carried.args[0] from None
     return made
 
 
@@ -212,6 +220,15 @@ def _excused(group: Sequence[PassKey], made: Passes) -> Iterator[None]:
         made.failed.update({key: reason for key in group if key not in made.found})
 
 
+@contextlib.contextmanager
+def _unexcused() -> Iterator[None]:
+    """Let what is raised inside through every `_excused`: a lost lease or a full disk says nothing about a model."""
+    try:
+        yield
+    except Exception as raised:
+        raise _FromOutsideError(raised) from raised
+
+
 def _deadline(work: Work) -> float | None:
     return None if work.time_out_s is None else time.monotonic() + work.time_out_s
 
@@ -233,18 +250,23 @@ def _ask(
             raise TimedOutError
 
     for key in keys:
-        asked = work.asked[key.items]
-        found: tuple[Observation, ...]
-        if beside is None:
-            found = ask_set(
-                model, asked, is_plain=key.state != AS_SERVED, is_other_layout=key.state == AGAIN, seed=work.seed, progress=within_time
-            )
-        else:
-            _require_scored(asked)
-            found = tuple(score_white_box(model, beside, key.state, asked.items, progress=within_time))
-        work.store.put(names[key], write_pass(found))
-        # What a pass gives is what is kept of it, so that a run which was killed midway gives the same record.
-        _note(made, key, read_pass(write_pass(found), asked.reads), work)
+        within_time("", 0, 0)
+        # Each pass by itself: one set that cannot be asked says nothing about those that were not tried yet.
+        with _excused([key], made):
+            asked = work.asked[key.items]
+            found: tuple[Observation, ...]
+            if beside is None:
+                found = ask_set(
+                    model, asked, is_plain=key.state != AS_SERVED, is_other_layout=key.state == AGAIN, seed=work.seed, progress=within_time
+                )
+            else:
+                _require_scored(asked)
+                found = tuple(score_white_box(model, beside, key.state, asked.items, progress=within_time))
+            content = write_pass(found)
+            with _unexcused():
+                work.store.put(names[key], content)
+            # What a pass gives is what is kept of it, so that a run which was killed midway gives the same record.
+            _note(made, key, read_pass(content, asked.reads), work)
         tell()
 
 
@@ -272,10 +294,11 @@ def _store_key(arm: Arm, original: Arm, key: PassKey, work: Work) -> str:
     attack = attack_of(key.state)
     trained_on = None if attack is None else _attack_digest(work.attacks[attack[0]])
     calibration = digest_of([list(item.answer_ids) for item in work.calibration]) if key.state.startswith("pruned") else None
-    beside = original.digest if is_white_box(key.state) else None
+    # An adapter's digest does not name the base that it is served over.
+    beside = original.digest if is_white_box(key.state) or arm.adapter_state == "active" else None
     return digest_of(
-        [arm.digest, arm.adapter_state, key.state, asked.digest, asked.samples, asked.temperature, LAYOUT, work.seed, trained_on,
-         calibration, beside, dict(environment())]
+        [arm.digest, arm.tokenizer, arm.adapter_state, key.state, asked.digest, asked.samples, asked.temperature, LAYOUT, work.seed,
+         trained_on, calibration, beside, dict(environment())]
     )  # fmt: skip
 
 

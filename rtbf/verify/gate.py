@@ -7,6 +7,7 @@ digests differ and agree where they agree; it does not prove that the weights se
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rtbf.lm.item_scores import ItemScores
@@ -38,7 +39,7 @@ def mismatches(observed: Observed, arms: Sequence[Arm], items: str, *, artefact_
             has_same_scores = scores[one.name] == scores[other.name]
             if has_same_files and not _is_near(scores[one.name], scores[other.name]):
                 found.append(f"{one.name} and {other.name} are the same files and score differently")
-            if has_same_scores and one.digest != other.digest and scores[one.name]:
+            if has_same_scores and one.digest != other.digest and any(map(math.isfinite, scores[one.name])):
                 found.append(f"{one.name} and {other.name} are different files and score alike to the last figure")
     key = PassKey(items=items, arm=observed.unlearned, state=ADAPTER_OFF)
     if artefact_kind == "adapter" and key in observed.passes:
@@ -53,4 +54,11 @@ def _log_probs(observed: Observed, items: str, arm: str, state: str = "") -> lis
 
 
 def _is_near(one: list[float], other: list[float]) -> bool:
-    return len(one) == len(other) and all(abs(left - right) <= BASE_TOLERANCE_NATS for left, right in zip(one, other, strict=True))
+    return len(one) == len(other) and all(map(_is_same, one, other))
+
+
+def _is_same(one: float, other: float) -> bool:
+    """Return whether two numbers are near, or broken in the same way: that is a matter for other probes (NUMERIC), not a mix-up."""
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return one == other or (math.isnan(one) and math.isnan(other))
+    return abs(one - other) <= BASE_TOLERANCE_NATS

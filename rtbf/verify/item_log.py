@@ -5,8 +5,8 @@ log gives back the very numbers, not numbers like them (PROTOCOL §4: the verdic
 It holds record ids, labels of forms and fields, token counts, log-probabilities, hits and counts; no text and no token.
 Record ids are the operator's own: whoever has the corpus can look the records up, so the log lies sealed and is handed
 out on purpose only.
-Reading refuses (ValueError) passes that speak of other items than their set, missing and unknown parts, and numbers in
-another form.
+Reading refuses (ValueError) passes that speak of other items than their set, missing and unknown parts, numbers in another
+form, and other bytes than writing would give: one log has one digest.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ MAX_ITEM_LOG_BYTES = 1 << 30
 AGAIN = "again"
 """The state of the repeat measurement: the same weights, another batch layout."""
 
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{9}")
+_NUMBER = re.compile(r"(?!-0\.0{9})-?(0|[1-9][0-9]{0,308})\.[0-9]{9}")
+"""As `decimal_text` writes it: whatever a float can hold, and no negative nought."""
 _INFINITE = {"inf": math.inf, "-inf": -math.inf}
 _FEWEST_ARMS = 2
 _KINDS: dict[str, type] = {"score": ItemScores, "choice": ChoiceScores, "reply": ReplyScores}
@@ -66,6 +67,8 @@ def read_item_log(raw: bytes, max_bytes: int = MAX_ITEM_LOG_BYTES) -> Observed:
     value = _object(read_strict_json(raw, max_bytes), {"schema", "arms", "sets", "passes", "blind_auc"})
     if value["schema"] != SCHEMA:
         raise ValueError("an item log of an unknown form")
+    if canonical_bytes(value) != raw:
+        raise ValueError("an item log that is not in canonical form")
     arms = value["arms"]
     if not isinstance(arms, list) or len(arms) < _FEWEST_ARMS or not all(isinstance(name, str) for name in arms):
         raise ValueError("an item log without the names of two arms or more")
@@ -74,12 +77,14 @@ def read_item_log(raw: bytes, max_bytes: int = MAX_ITEM_LOG_BYTES) -> Observed:
     sets = {name: _set(entry) for name, entry in _mapping(value["sets"]).items()}
     passes: dict[PassKey, tuple[Observation, ...]] = {}
     failed: dict[PassKey, str] = {}
+    order = []
     for entry in _list(value["passes"]):
         outcome = "failed" if isinstance(entry, dict) and "failed" in entry else "found"
         place = _object(entry, {"items", "arm", "state", outcome})
         key = PassKey(items=_text(place["items"]), arm=_text(place["arm"]), state=_text(place["state"]))
         if key in passes or key in failed or key.arm not in arms:
             raise ValueError("a pass that is named twice, or of an arm that the log does not name")
+        order.append(key)
         if outcome == "failed":
             failed[key] = _text(place["failed"])
         elif key.items not in sets:
@@ -87,6 +92,8 @@ def read_item_log(raw: bytes, max_bytes: int = MAX_ITEM_LOG_BYTES) -> Observed:
         else:
             reads, items = sets[key.items]
             passes[key] = _observations(reads, items, _list(place["found"]))
+    if order != sorted(order):
+        raise ValueError("passes in another order")
     if set(sets) != {key.items for key in passes}:
         raise ValueError("a set that no pass asked")
     blind = {name: _blind(entry) for name, entry in _mapping(value["blind_auc"]).items()}
@@ -265,7 +272,10 @@ def _number(text: Any) -> float:  # noqa: ANN401 - any JSON value
         return _INFINITE[text]
     if not isinstance(text, str) or not _NUMBER.fullmatch(text):
         raise ValueError("a number that is no decimal of nine places")
-    return float(text)
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number beyond what a float holds")
+    return number
 
 
 _READERS: dict[str, Callable[[Any, Any], Observation]] = {"score": _item_scores, "choice": _choice_scores, "reply": _reply_scores}

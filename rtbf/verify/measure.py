@@ -19,7 +19,7 @@ from rtbf.verify.gate import mismatches
 from rtbf.verify.item_log import described_items, repeat_delta
 from rtbf.verify.passes import SIBLINGS, sets_of
 from rtbf.verify.record import Part, ProbeResult
-from rtbf.verify.values import NotMeasuredError, probe_values
+from rtbf.verify.values import NotMeasuredError, are_numbers, probe_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +63,8 @@ def measure_from_log(
         if card.family == "gate":
             return _gated(planned, card, observed, arms, artefact_kind, seed)
         if hasattr(probe, "summary"):
+            if not are_numbers(card, observed, artefact_kind=artefact_kind):
+                return _result(planned, card, observed, seed=seed, problem="NUMERIC")
             return _summarised(planned, card, observed, seed, probe.summary(observed))
         values = probe_values(card, probe, observed, artefact_kind=artefact_kind)
     except NotMeasuredError as missing:

@@ -80,22 +80,27 @@ def probe_values(card: ProbeFacts, probe: ModuleType, observed: Observed, *, art
     """Return the probe's numbers; raises NotMeasuredError with a reason code for a pass that is missing."""
     found = {arm: _found(card, observed, arm, artefact_kind) for arm in observed.arms}
     before = found[observed.original]
-    kept = [
-        {at for at, entry in enumerate(entries) if probe.value(entry) is not None}
-        for _, state, entries in before
-        if state == card.states[0]
-    ]
+    asked = [entries for _, state, entries in before if state == card.states[0]]
+    kept = [_carrying(probe, entries) for entries in asked]
     united = {arm: _united(card, probe, found[arm], kept) for arm in observed.arms}
     units = [unit for unit, value in united[observed.original].items() if value is not None]
+    siblings: dict[str, _Found] = {}
+    theirs: dict[str, dict[str, float | None]] = {}
+    if not observed.controls and may_use_siblings(card) and SIBLINGS in observed.sets:
+        siblings = {arm: _found(card, observed, arm, artefact_kind, (SIBLINGS,)) for arm in observed.arms}
+        usable = [_carrying(probe, siblings[observed.original][0][2])]
+        theirs = {arm: _united(card, probe, own, usable) for arm, own in siblings.items()}
+        # A record without a sibling has nothing to be compared with: it is left out, and its items are counted.
+        units = [unit for unit in units if theirs[observed.original].get(unit) is not None]
+    is_unit = set(units)
+    kept = [{at for at in own if _unit(card, place, at, asked[place][at]) in is_unit} for place, own in enumerate(kept)]
     comparison: Comparison | None = None
     control = control_before = None
     if observed.controls:
         comparison = "control models"
         control = control_before = _mean([_column(card, probe, found[arm], kept, united[arm], units) for arm in observed.controls])
-    elif may_use_siblings(card) and SIBLINGS in observed.sets:
+    elif siblings:
         comparison = "siblings"
-        theirs = {arm: _sibling_values(card, probe, observed, arm, artefact_kind) for arm in observed.arms}
-        units = [unit for unit in units if all(values.get(unit) is not None for values in theirs.values())]
         control, control_before = (Column(values=_in_order(theirs[arm], units)) for arm in (observed.unlearned, observed.original))
     if card.baseline == "chance":
         comparison = "chance"
@@ -112,12 +117,25 @@ def probe_values(card: ProbeFacts, probe: ModuleType, observed: Observed, *, art
         candidates=tuple(len(choice.others) for choice in _ranked(card, found[observed.unlearned], units)),
         ties=tuple(choice.others.count(choice.true) for choice in _ranked(card, found[observed.unlearned], units)),
         n_items=sum(map(len, kept)),
-        n_excluded=sum(len(entries) for _, state, entries in before if state == card.states[0]) - sum(map(len, kept)),
+        n_excluded=sum(map(len, asked)) - sum(map(len, kept)),
         witnesses=_witnesses(
             probe, found[observed.unlearned], [before] if card.baseline == "before" else [found[arm] for arm in observed.controls]
         ),
-        has_nan=any(_is_nan(entry) for passes in found.values() for _, _, entries in passes for entry in entries),
+        has_nan=any(map(_has_nan, (*found.values(), *siblings.values()))),
     )
+
+
+def are_numbers(card: ProbeFacts, observed: Observed, *, artefact_kind: str) -> bool:
+    """Return whether no log-probability that the card's passes gave is NaN; raises NotMeasuredError for a pass that is missing.
+
+    For figures that read the log by themselves: they are held to the same as all others.
+    """
+    return not any(_has_nan(_found(card, observed, arm, artefact_kind)) for arm in observed.arms)
+
+
+def _has_nan(found: _Found) -> bool:
+    """Return whether a log-probability is no number: then its arg-max hits and ranks mean nothing either."""
+    return any(_is_nan(entry) for _, _, entries in found for entry in entries)
 
 
 def _found(card: ProbeFacts, observed: Observed, arm: str, artefact_kind: str, sets: tuple[str, ...] | None = None) -> _Found:
@@ -148,16 +166,9 @@ def _united(card: ProbeFacts, probe: ModuleType, found: _Found, kept: list[set[i
     return {unit: combine(own) for unit, own in points.items()}
 
 
-def _sibling_values(
-    card: ProbeFacts,
-    probe: ModuleType,
-    observed: Observed,
-    arm: str,
-    artefact_kind: str,
-) -> dict[str, float | None]:
-    found = _found(card, observed, arm, artefact_kind, (SIBLINGS,))
-    kept = [{at for at, entry in enumerate(found[0][2]) if probe.value(entry) is not None}]
-    return _united(card, probe, found, kept)
+def _carrying(probe: ModuleType, entries: Sequence[Observation]) -> set[int]:
+    """Return the places of the items that can carry the score."""
+    return {at for at, entry in enumerate(entries) if probe.value(entry) is not None}
 
 
 def _column(
@@ -242,7 +253,6 @@ def _number(value: float | None) -> float:
 
 
 def _is_nan(entry: Observation) -> bool:
-    """Return whether a log-probability is no number: then its arg-max hits and ranks mean nothing either."""
     if isinstance(entry, ItemScores):
         return any(map(math.isnan, entry.log_probs))
     return isinstance(entry, ChoiceScores) and any(map(math.isnan, (entry.true, *entry.others)))
