@@ -18,8 +18,9 @@ from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.encoding import Item, training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.recipes.plain import recipe_parameters, train
-from rtbf.plan.card import code_digest, method_card, parse_parameters, probe_cards
-from rtbf.plan.record import Adapter, PlannedProbe, RecordSet, StopRule
+from rtbf.plan.card import code_digest, method_card, parse_parameters
+from rtbf.plan.record import Adapter, RecordSet, StopRule
+from rtbf.plan.run import planned_probes
 from rtbf.unlearn.run import Material
 from tests import builders
 
@@ -162,7 +163,7 @@ def plan_for(method: str, model_digest: str, forget: list[Record], retain: list[
         "forget": _record_set(forget),
         "forget_levels_nats": ("99.000000",) * len(forget),
         "retain": _record_set(retain),
-        "probes": planned_probes(),
+        "probes": planned_probes("smoke"),
     }
     return builders.plan(**{**fields, **changes})
 
@@ -179,24 +180,6 @@ def stop_rule(**changes: Any) -> StopRule:
         max_steps=12,
     )
     return replace(made, **changes)
-
-
-def planned_probes() -> tuple[PlannedProbe, ...]:
-    """Return every probe of this release with its card's own threshold."""
-    made = [
-        PlannedProbe(
-            probe_id=card.probe_id,
-            name=card.name,
-            family=card.family,
-            code_digest=code_digest("probe", card.name),
-            unit=card.unit,
-            direction=card.direction,
-            margin=card.margin,
-            margin_origin=card.margin_origin,
-        )
-        for card in probe_cards().values()
-    ]
-    return tuple(sorted(made, key=lambda probe: probe.probe_id))
 
 
 def _record_set(chosen: list[Record]) -> RecordSet:
