@@ -245,10 +245,10 @@ def _verify(installation: Installation, ticket_id: str, actor: str, progress: Pr
     log_path = installation.home.artefacts_of(ticket_id, plan.attempt)
     make_private_folder(log_path)
     replace_file(log_path / SEALED_NAME, seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
-    # The log holds all that the passes held; they were kept for a run that is killed.
-    passes.drop()
     report = _issued(installation, verification, actor, None)
     finish_verification(installation, verification, report, actor)
+    # The log holds all that the passes held; they were kept for a run that is killed.
+    passes.drop()
     # The event that seals the report comes under a head at once, where the log key is.
     newest_sealed(installation)
 

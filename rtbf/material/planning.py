@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rtbf.corpora.corpus import CorpusEntry, Record
+    from rtbf.footprint.record import ModelReached
     from rtbf.installation import Installation
     from rtbf.lm.item_scores import ItemScores
     from rtbf.lm.record import Model
@@ -73,11 +74,7 @@ def planned(
     decided = require_decided(view.footprint, decisions)
     reached = choose_model(request, view.footprint, decided, held_items(view.footprint, holds, now))
     prepare_torch(threads)
-    with installation.transaction() as session:
-        registered = registry.model_with_digest(session, reached.digest)
-        entry = registry.corpus_version(session, reached.version)
-        models = [other.model for other in registry.all_models(session)]
-    model, original = registered.model, installation.home.resolved(registered.location)
+    model, original, entry, models = _registered(installation, reached)
     records = list(read_records(entry, installation.home.resolved, progress))
     gone = records_gone(model, reached.version)
     trained_ids = [record.record_id for record in records if record.record_id not in gone]
@@ -107,14 +104,6 @@ def planned(
         n_parameters=level.model_parameters,
     )
     sought = sought_for(request, model_family=family_of(original), model_parameters=level.model_parameters, has_controls=bool(controls))
-    propose = getattr(load("method", selection.card.name), "propose", None)
-    proposed = (
-        {}
-        if propose is None
-        else propose(
-            sequence_drop_nats=level.sequence_drop_nats, answer_tokens=level.answer_tokens, model_parameters=level.model_parameters
-        )
-    )
     plan = freeze(
         request,
         selection,
@@ -128,12 +117,32 @@ def planned(
         controls=controls,
         controls_reason=reason,
         control_cost=control_cost,
-        proposed=proposed,
+        proposed=_proposed(selection, level),
         quorum=quorum_for(model, models, changes_model=selection.card.artefact != "none"),
         grace_s=grace_s,
         approval_valid_s=approval_valid_s,
     )
     return plan, words
+
+
+def _registered(installation: Installation, reached: ModelReached) -> tuple[Model, Path, CorpusEntry, list[Model]]:
+    """Return the reached model, its folder, the corpus version it was trained on, and every model of the installation."""
+    with installation.transaction() as session:
+        registered = registry.model_with_digest(session, reached.digest)
+        entry = registry.corpus_version(session, reached.version)
+        models = [other.model for other in registry.all_models(session)]
+    return registered.model, installation.home.resolved(registered.location), entry, models
+
+
+def _proposed(selection: Selection, level: Level) -> Mapping[str, str]:
+    """Return the parameters that the method derives from the data; none for one that derives nothing."""
+    propose = getattr(load("method", selection.card.name), "propose", None)
+    if propose is None:
+        return {}
+    derived: Mapping[str, str] = propose(
+        sequence_drop_nats=level.sequence_drop_nats, answer_tokens=level.answer_tokens, model_parameters=level.model_parameters
+    )
+    return derived
 
 
 def _told(installation: Installation, model: Model, entry: CorpusEntry, selection: Selection, records: Sequence[Record]) -> Told:

@@ -56,6 +56,7 @@ MAY_READ_BEYOND_RECORDS = {
     ("unlearn", "rtbf.plan.stop"): "the plan's own rule, read for fewer items when something was withheld; no number is chosen there",
     ("unlearn", "rtbf.plan.card"): "the registry, which knows nothing of planning: load the plan's method",
     ("verify", "rtbf.plan.card"): "and the plan's probes",
+    ("verify", "rtbf.plan.profile"): "which profile asks an operator's pack; a table",
 }
 """(stage, module of an earlier stage) → why it may read more than the record."""
 

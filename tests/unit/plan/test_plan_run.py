@@ -19,9 +19,9 @@ from rtbf.plan.card import code_digest, probe_cards
 from rtbf.plan.cost import plan_cost, training_cost
 from rtbf.plan.decisions import VERDICTS
 from rtbf.plan.quorum import Quorum
-from rtbf.plan.record import Control, HeldItem, Plan
+from rtbf.plan.record import Control, HeldItem, Plan, PlannedSet
 from rtbf.plan.request import PlanRequest
-from rtbf.plan.run import Level, Selection, choose_model, freeze, select
+from rtbf.plan.run import Level, Questions, Selection, choose_model, freeze, select
 from tests import builders
 
 CORPUS = CorpusVersion(
@@ -41,7 +41,17 @@ LEVEL = Level(
     answer_tokens=12.0,
     forget_tokens=400,
     retain_tokens=1_600,
-    holdout_tokens=300,
+)
+
+QUESTIONS = Questions(
+    profile="standard",
+    sets=(
+        PlannedSet(
+            name="forget", reads="score", items=20, digest=builders.sha(40), samples=1, temperature="0", tokens=400, passes=3, left_out=()
+        ),
+    ),
+    relearn=None,
+    tokens=1_200,
 )
 
 
@@ -83,6 +93,8 @@ def _freeze(
         "planned_by": builders.PLANNER,
         "footprint_digest": builders.sha(2),
         "level": level,
+        "questions": QUESTIONS,
+        "qualification": None,
         "controls": [Control(seed=1_004, digest=builders.sha(12))],
         "controls_reason": "1 trained",
         "control_cost": 1_000,
@@ -319,11 +331,12 @@ def test_a_method_that_trains_nothing_plans_no_steps_and_no_brake() -> None:
     assert (plan.stop.max_steps, plan.stop.is_braked, plan.cost.unlearning) == (0, False, 400)
 
 
-def test_every_probe_of_the_release_is_planned_with_its_code_and_margin() -> None:
-    plan = _freeze()
+def test_every_probe_of_the_profile_is_planned_with_its_code_and_margin() -> None:
+    plan, small = _freeze(), _freeze(questions=replace(QUESTIONS, profile="smoke"))
 
     cards = probe_cards()
     assert {probe.name for probe in plan.probes} == set(cards)
+    assert {probe.name for probe in small.probes} == {name for name, card in cards.items() if card.profile == "smoke"}
     for probe in plan.probes:
         assert probe.code_digest == code_digest("probe", probe.name)
         assert (probe.margin, probe.margin_origin) == (cards[probe.name].margin, cards[probe.name].margin_origin)
@@ -341,6 +354,9 @@ def test_the_same_request_freezes_the_same_plan_and_any_change_another_digest() 
         _freeze(controls=[Control(seed=1_004, digest=builders.sha(13))]),
         _freeze(quorum=Quorum(approvers=1, reason="One approver.")),
         _freeze(grace_s=0),
+        _freeze(questions=replace(QUESTIONS, profile="smoke")),
+        _freeze(questions=replace(QUESTIONS, sets=(replace(QUESTIONS.sets[0], digest=builders.sha(41)),))),
+        _freeze(questions=replace(QUESTIONS, tokens=1_201)),
         _freeze(approval_valid_s=60),
         _freeze(selected={"decisions": builders.decisions(_footprint(), revision=2)}),
         _freeze(selected={"holds": [builders.hold("record", f"community@{CORPUS.digest}#{THEIRS[3]}")]}),
@@ -354,7 +370,7 @@ def test_the_same_request_freezes_the_same_plan_and_any_change_another_digest() 
 
 def test_cost_counts_a_training_token_as_three_forward_tokens() -> None:
     cost = plan_cost(
-        forget_tokens=400, retain_tokens_per_step=600, forget_tokens_per_step=160, max_steps=150, control_cost=9, scored_tokens=700, arms=3
+        forget_tokens=400, retain_tokens_per_step=600, forget_tokens_per_step=160, max_steps=150, control_cost=9, verification=2_100
     )
 
     assert training_cost(1_000, 25) == 75_000
