@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rtbf.lm.record import Model
     from rtbf.plan.decisions import Decisions
     from rtbf.plan.holds import Hold
-    from rtbf.plan.record import Plan
+    from rtbf.plan.record import Plan, Qualification
     from rtbf.plan.request import PlanRequest
     from rtbf.ticket_view import TicketView
 
@@ -76,8 +76,7 @@ def planned(
     prepare_torch(threads)
     model, original, entry, models = _registered(installation, reached)
     records = list(read_records(entry, installation.home.resolved, progress))
-    gone = records_gone(model, reached.version)
-    trained_ids = [record.record_id for record in records if record.record_id not in gone]
+    trained_ids = _trained_ids(records, records_gone(model, reached.version))
     selection = select(
         request,
         view.footprint,
@@ -96,14 +95,13 @@ def planned(
     questions, words = make_questions(
         request,
         told,
-        Encoding(tokenizer=load_tokenizer(original), max_tokens=folder_context_tokens(original)),
+        _encoding(original),
         profile=profile,
         seed=selection.seed,
         n_controls=len(controls),
         artefact_kind=_kind_of(request, selection),
         n_parameters=level.model_parameters,
     )
-    sought = sought_for(request, model_family=family_of(original), model_parameters=level.model_parameters, has_controls=bool(controls))
     plan = freeze(
         request,
         selection,
@@ -113,7 +111,7 @@ def planned(
         footprint_digest=digest_of(view.footprint),
         level=level,
         questions=questions,
-        qualification=newest_qualification(installation.home, installation.trust, sought, now),
+        qualification=_qualification(installation, request, original, level, controls),
         controls=controls,
         controls_reason=reason,
         control_cost=control_cost,
@@ -132,6 +130,22 @@ def _registered(installation: Installation, reached: ModelReached) -> tuple[Mode
         entry = registry.corpus_version(session, reached.version)
         models = [other.model for other in registry.all_models(session)]
     return registered.model, installation.home.resolved(registered.location), entry, models
+
+
+def _trained_ids(records: Sequence[Record], gone: Collection[str]) -> list[str]:
+    return [record.record_id for record in records if record.record_id not in gone]
+
+
+def _encoding(original: Path) -> Encoding:
+    return Encoding(tokenizer=load_tokenizer(original), max_tokens=folder_context_tokens(original))
+
+
+def _qualification(
+    installation: Installation, request: PlanRequest, original: Path, level: Level, controls: Sequence[Control]
+) -> Qualification | None:
+    """Return the method's newest qualification, whether or not it covers this plan; None when it has none."""
+    sought = sought_for(request, model_family=family_of(original), model_parameters=level.model_parameters, has_controls=bool(controls))
+    return newest_qualification(installation.home, installation.trust, sought, installation.clock())
 
 
 def _proposed(selection: Selection, level: Level) -> Mapping[str, str]:
