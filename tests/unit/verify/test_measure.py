@@ -1,226 +1,303 @@
-"""From arms to one result: records before items, missing arms stay missing, a broken probe is never "nothing found"."""
+"""From a log to a probe's result, against school arithmetic; and whatever is missing or broken never reads as "nothing found"."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import product
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from scipy import stats
 
+from rtbf.lm.choice_scores import ChoiceScores
 from rtbf.lm.item_scores import ItemScores
-from rtbf.plan.card import load, probe_card
-from rtbf.verify.item_log import ArmScores
-from rtbf.verify.measure import measure, probe_values
-from tests import builders, tiny
+from rtbf.lm.reply_scores import ReplyScores
+from rtbf.plan.card import load, probe_cards
+from rtbf.plan.run import planned_probes
+from rtbf.verify.measure import measure_from_log
+from rtbf.verify.observed import Observed, PassKey
+from rtbf.verify.record import Arm
+from tests import builders
 
 if TYPE_CHECKING:
     from rtbf.verify.record import ProbeResult
 
-PLANNED = {probe.name: probe for probe in tiny.planned_probes()}
+ARMS = ("original", "unlearned", "control-1", "control-2")
+PLANNED = {probe.name: probe for probe in planned_probes("standard")}
+LEVELS = {"original": -0.1, "unlearned": -1.0, "control-1": -1.2, "control-2": -1.4}
 
 
-def _arm(by_record: list[tuple[str, list[float]]]) -> list[ItemScores]:
-    """Return one item a number: five tokens, each with that log-probability; above −0.5 every token is a hit."""
-    return [
-        ItemScores(record_id=record, log_probs=(value,) * 5, hits=(value > -0.5,) * 5, has_end=False)
-        for record, values in by_record
-        for value in values
-    ]
+def _arms(names: tuple[str, ...] = ARMS) -> tuple[Arm, ...]:
+    roles: Any = {"original": "original", "unlearned": "unlearned"}
+    return tuple(
+        Arm(
+            name=name, role=roles.get(name, "control"), digest=builders.sha(90 + place), tokenizer=builders.sha(80), adapter_state="none",
+            seed=None,
+        )
+        for place, name in enumerate(names)
+    )  # fmt: skip
 
 
-def _even(value: float, records: int = 20) -> list[ItemScores]:
-    return _arm([(f"r{place}", [value - place / 1000]) for place in range(records)])
+def _score(record_id: str, level: float, n: int = 6, **changes: Any) -> ItemScores:
+    made = ItemScores(record_id=record_id, log_probs=(level,) * n, hits=(level > -0.5,) * n, has_end=False)
+    return replace(made, **changes)
 
 
-def _arms(
-    original: list[ItemScores], unlearned: list[ItemScores], *controls: list[ItemScores], off: list[ItemScores] | None = None
-) -> ArmScores:
-    return ArmScores(original=original, unlearned=unlearned, controls=controls, adapter_off=off)
+def _forget(records: int = 8, names: tuple[str, ...] = ARMS, per_record: int = 1) -> dict[PassKey, tuple[Any, ...]]:
+    """Return scores of the forget set for every arm, each record a little off its arm's level, and the repeat measurement."""
+    passes: dict[PassKey, tuple[Any, ...]] = {}
+    for arm in names:
+        found = tuple(
+            _score(f"r{record}", LEVELS[arm] - 0.01 * record - (0.3 if item else 0.0))
+            for record in range(records)
+            for item in range(per_record)
+        )
+        passes[PassKey(items="forget", arm=arm, state="")] = found
+    passes[PassKey(items="forget", arm="unlearned", state="again")] = passes[PassKey(items="forget", arm="unlearned", state="")]
+    return passes
 
 
-def _measure(name: str, arms: ArmScores, probe: Any = None, not_applicable: str | None = None) -> ProbeResult:
-    return measure(
-        probe_card(name),
-        PLANNED[name],
-        probe or load("probe", name),
-        arms,
-        items_digest=builders.sha(1),
-        seed=4,
-        not_applicable=not_applicable,
-    )
+def _measured(
+    name: str, passes: dict[PassKey, tuple[Any, ...]], names: tuple[str, ...] = ARMS, kind: str = "merged", **changes: Any
+) -> ProbeResult:
+    probe = changes.pop("probe", None) or load("probe", name)
+    arms = changes.pop("arms", None) or _arms(names)
+    observed = Observed(arms=names, passes=passes, **changes)
+    return measure_from_log(PLANNED[name], probe_cards()[name], probe, observed, arms=arms, seed=11, artefact_kind=kind)
 
 
-def test_the_effect_is_after_minus_control_and_the_assay_before_minus_control() -> None:
-    result = _measure("answer_probability", _arms(_even(-0.2), _even(-1.5), _even(-2.0)))
+def test_records_are_paired_with_the_controls_mean_and_every_sign_is_tried() -> None:
+    found = _measured("answer_probability", _forget())
 
-    assert (result.before, result.after, result.control) == ("-0.209500", "-1.509500", "-2.009500")
-    assert result.estimate == "0.500000"
-    assert result.assay is not None
-    assert float(result.assay.low) == pytest.approx(1.8, abs=1e-6)
-    assert (result.n_records, result.n_items, result.n_excluded) == (20, 20, 0)
-    assert float(result.p_leak or 1) < 0.001
-    assert float(result.p_trace or 0) > 0.99
-
-
-def test_items_of_a_record_are_averaged_before_records_are() -> None:
-    original = _arm([("a", [-0.1, -0.1, -0.1]), ("b", [-0.1])])
-    unlearned = _arm([("a", [-1.0, -2.0, -3.0]), ("b", [-6.0])])
-    control = _arm([("a", [-4.0, -4.0, -4.0]), ("b", [-4.0])])
-
-    arms = _arms(original, unlearned, control)
-
-    result = _measure("answer_probability", arms)
-    values = probe_values(probe_card("answer_probability"), load("probe", "answer_probability"), arms)
-
-    assert values.record_ids == ("a", "b")
-    assert values.after == [-2.0, -6.0]
-    assert result.after == "-4.000000"  # (−2 − 6)/2; over items it would be −3
-    assert (result.n_records, result.n_items) == (2, 4)
+    # Every record's effect is −1.0 − (−1.3) = 0.3, whatever its own level.
+    assert (found.before, found.after, found.control) == ("-0.135000", "-1.035000", "-1.335000")
+    assert (found.estimate, found.compared_with) == ("0.300000", "control models")
+    assert found.interval is not None
+    assert (found.interval.low, found.interval.high) == ("0.300000", "0.300000")
+    assert found.assay is not None
+    assert found.assay.low == "1.200000"
+    assert (found.p_leak, found.p_trace, found.p_attainable) == (f"{2**-8:.9f}", "1.000000000", f"{2**-8:.9f}")
+    assert (found.n_records, found.n_items, found.n_excluded, found.problem) == (8, 8, 0, None)
 
 
-def test_items_that_cannot_carry_the_score_are_left_out_of_every_arm_and_counted() -> None:
-    short = ItemScores(record_id="s", log_probs=(-0.1,), hits=(True,), has_end=False)
-    arms = _arms([*_even(-0.2), short], [*_even(-0.2), short], [*_even(-2.0), short])
+def test_with_unequal_effects_interval_and_p_follow_students_t_and_all_sign_patterns() -> None:
+    passes = _forget()
+    key = PassKey(items="forget", arm="unlearned", state="")
+    shifts = (0.5, -0.2, 0.4, 0.1, 0.3, -0.1, 0.6, 0.2)
+    passes[key] = tuple(_score(f"r{place}", -1.0 - 0.01 * place + shift) for place, shift in enumerate(shifts))
+    passes[replace(key, state="again")] = passes[key]
+    effect = [0.3 + shift for shift in shifts]
 
-    result = _measure("extraction_strength", arms)
+    found = _measured("answer_probability", passes)
 
-    assert (result.n_records, result.n_items, result.n_excluded) == (20, 20, 1)
-    assert (result.before, result.after, result.control) == ("1.000000", "1.000000", "0.000000")
-
-
-def test_several_controls_are_averaged_record_by_record() -> None:
-    arms = _arms(_even(-0.2, 2), _even(-0.3, 2), _even(-1.0, 2), _even(-3.0, 2))
-
-    values = probe_values(probe_card("answer_probability"), load("probe", "answer_probability"), arms)
-
-    assert values.control == pytest.approx([-2.0, -2.001])
-
-
-def test_without_a_control_there_is_no_effect_no_assay_and_no_p() -> None:
-    result = _measure("extraction_strength", _arms(_even(-0.2), _even(-2.0)))
-
-    missing = (result.control, result.estimate, result.interval, result.assay, result.p_leak, result.p_trace, result.p_attainable)
-    assert missing == (None,) * 7
-    assert (result.before, result.after) == ("1.000000", "0.000000")
-    assert result.witnesses is None
+    mean = sum(effect) / 8
+    half = stats.t.ppf(0.95, 7) * stats.tstd(effect) / math.sqrt(8)
+    patterns = [sum(sign * value for sign, value in zip(signs, effect, strict=True)) / 8 for signs in product((1, -1), repeat=8)]
+    assert found.interval is not None
+    assert float(found.estimate or 0) == pytest.approx(mean, abs=1e-6)
+    assert (float(found.interval.low), float(found.interval.high)) == pytest.approx((mean - half, mean + half), abs=1e-6)
+    assert float(found.p_leak or -1) == sum(value >= mean - 1e-12 for value in patterns) / 256
+    assert 0 < float(found.power or -1) < 1
 
 
-def test_utility_is_after_minus_before_and_needs_no_control() -> None:
-    result = _measure("retain_loss", _arms(_even(-1.0), _even(-1.25)))
+def test_items_of_one_record_never_count_as_independent_and_order_does_not_matter() -> None:
+    passes = _forget(per_record=3)
+    turned = {key: found[::-1] for key, found in passes.items()}
 
-    assert result.estimate == "0.250000"  # a greater loss is worse
-    assert (result.p_leak, result.p_trace, result.p_attainable, result.assay) == (None, None, None, None)
+    found, other = _measured("answer_probability", passes), _measured("answer_probability", turned)
+
+    assert (found.n_records, found.n_items) == (8, 24)
+    assert found.p_attainable == f"{2**-8:.9f}"
+    assert (found.estimate, found.p_leak) == (other.estimate, other.p_leak)
+
+
+def test_exact_ranks_take_the_item_and_guessing_for_what_they_are() -> None:
+    def choices(rank: int) -> tuple[ChoiceScores, ...]:
+        others = tuple(-float(place) for place in range(1, 100))
+        return tuple(
+            ChoiceScores(record_id="r1", label="phone", true=-rank + 0.5, true_tokens=4, others=others, others_tokens=(4,) * 99)
+            for _ in range(5)
+        )
+
+    ranks = {"original": 1, "unlearned": 51, "control-1": 50, "control-2": 50}
+    passes = {PassKey(items="secrets", arm=arm, state=""): choices(rank) for arm, rank in ranks.items()}
+
+    found = _measured("counterfactual_rank", passes)
+    known = _measured("counterfactual_rank", {key: choices(1) for key in passes})
+
+    assert (found.compared_with, found.n_records, found.n_items) == ("chance", 1, 5)
+    assert (found.control, found.before) == ("0.500000", "0.995000")
+    assert float(found.after or 0) == pytest.approx(1 - 50.5 / 100)
+    assert found.p_leak is not None
+    assert float(found.p_leak) > 0.4
+    assert known.p_leak == "0.000000000"  # (1/100)^5 to nine places
+
+
+def test_generations_are_counted_and_bounded_by_fishers_test_and_conservative_ends() -> None:
+    def replies(leaks: int) -> tuple[ReplyScores, ...]:
+        one = ReplyScores(
+            record_id="r", label="qa", samples=100, leaks=leaks, refusals=0, rouge_recall=0.0, rouge_f1=0.0, repeats=0.0, entropy=1.0
+        )
+        return tuple(replace(one, record_id=f"r{place}") for place in range(4))
+
+    leaks = {"original": 90, "unlearned": 3, "control-1": 1, "control-2": 0}
+    passes = {PassKey(items="sampling", arm=arm, state=""): replies(count) for arm, count in leaks.items()}
+
+    found = _measured("sampling", passes)
+
+    assert (found.after, found.control) == (f"{12 / 400:.6f}", f"{4 / 800:.6f}")
+    assert float(found.estimate or 0) == pytest.approx(0.03 - 0.005)
+    exact = stats.fisher_exact([[12, 388], [4, 796]], alternative="greater").pvalue
+    assert float(found.p_leak or -1) == pytest.approx(exact, abs=1e-9)
+    assert found.interval is not None
+    assert float(found.interval.low) < 0.025 < float(found.interval.high)
+
+
+def test_without_control_models_the_same_models_sibling_records_stand_in() -> None:
+    names = ARMS[:2]
+    passes = _forget(names=names)
+    for arm, level in (("original", -3.0), ("unlearned", -1.5)):
+        key = PassKey(items="siblings", arm=arm, state="")
+        passes[key] = tuple(_score(f"r{record}", level) for record in range(8) for _ in range(2))
+
+    found = _measured("answer_probability", passes, names)
+    alone = _measured("answer_probability", {key: value for key, value in passes.items() if key.items == "forget"}, names)
+
+    assert found.compared_with == "siblings"
+    assert (found.control, found.assay is not None and found.assay.low > "2") == ("-1.500000", True)
+    assert float(found.estimate or 0) == pytest.approx(-1.035 + 1.5)
+    assert (alone.compared_with, alone.estimate, alone.p_leak) == (None, None, None)
+
+
+def test_utility_is_after_less_before_and_has_no_test() -> None:
+    passes = _forget()
+    for arm in ARMS:
+        passes[PassKey(items="holdout", arm=arm, state="")] = tuple(_score(f"h{place}", LEVELS[arm]) for place in range(5))
+
+    found = _measured("retain_loss", passes)
+
+    assert (found.estimate, found.compared_with, found.p_leak, found.assay) == ("0.900000", "before", None, None)
+
+
+def test_a_witness_is_what_no_control_gives_back_and_for_earlier_tickets_what_was_not_there_before() -> None:
+    whole = {"original": True, "unlearned": True, "control-1": False, "control-2": False}
+    passes = {
+        PassKey(items=items, arm=arm, state=state): (_score("r1", -0.1, hits=(has,) * 6), _score("r2", -0.1, hits=(False,) * 6))
+        for arm, has in whole.items()
+        for items in ("forget", "earlier")
+        for state in ("", "again")
+    }
+    guessed = dict(passes)
+    guessed[PassKey(items="forget", arm="control-2", state="")] = passes[PassKey(items="forget", arm="original", state="")]
+
+    assert _measured("verbatim_completion", passes).witnesses == 1
+    assert _measured("verbatim_completion", guessed).witnesses == 0
+    assert _measured("earlier_tickets", passes).witnesses == 0  # the original gave it back already
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("arm", [0, 1, 2])
-def test_one_number_that_is_not_finite_makes_the_probe_numeric_and_shows_no_mean(bad: float, arm: int) -> None:
-    scores = [_even(-0.2), _even(-1.0), _even(-2.0)]
-    scores[arm][7] = replace(scores[arm][7], log_probs=(bad,) * 5)
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_number_that_is_not_finite_in_any_arm_is_numeric(bad: float, arm: str) -> None:
+    passes = _forget()
+    key = PassKey(items="forget", arm=arm, state="")
+    passes[key] = (_score("r0", -1.0, log_probs=(bad,) * 6), *passes[key][1:])
 
-    result = _measure("answer_probability", _arms(*scores))
+    found = _measured("answer_probability", passes)
 
-    assert result.problem == "NUMERIC"
-    assert (result.before, result.after, result.estimate, result.interval, result.p_leak) == (None,) * 5
-
-
-@pytest.mark.parametrize("error", [ValueError("x"), ZeroDivisionError(), KeyError("who"), RecursionError()])
-def test_a_probe_that_raises_is_a_probe_error_and_its_words_are_not_repeated(error: Exception) -> None:
-    class Broken:
-        @staticmethod
-        def value(scores: ItemScores) -> float | None:
-            raise error
-
-    result = _measure("extraction_strength", _arms(_even(-0.2), _even(-0.2), _even(-2.0)), probe=Broken)
-
-    assert result.problem == "PROBE_ERROR"
-    assert (result.n_records, result.before, result.estimate, result.witnesses) == (0, None, None, None)
+    assert (found.problem, found.estimate, found.p_leak, found.witnesses) == ("NUMERIC", None, None, None)
 
 
-def test_a_probe_that_answers_for_one_arm_and_not_for_another_is_numeric() -> None:
-    """An item left out of one arm alone would make the means speak of different items."""
+def test_a_nan_is_seen_by_probes_that_look_at_hits_alone() -> None:
+    passes = _forget()
+    key = PassKey(items="forget", arm="unlearned", state="")
+    passes[key] = tuple(replace(entry, log_probs=(math.nan,) * 6, hits=(False,) * 6) for entry in passes[key])
 
-    class Choosy:
-        @staticmethod
-        def value(scores: ItemScores) -> float | None:
-            return None if scores.log_probs[0] < -1 else 1.0
-
-    result = _measure("extraction_strength", _arms(_even(-0.2), _even(-2.0), _even(-0.2)), probe=Choosy)
-
-    assert result.problem == "NUMERIC"
+    assert _measured("verbatim_completion", passes).problem == "NUMERIC"
 
 
-def test_a_probe_without_any_usable_item_has_no_numbers() -> None:
-    short = [ItemScores(record_id="s", log_probs=(-0.1,), hits=(True,), has_end=False)]
+def test_a_batch_layout_that_moves_a_token_too_far_makes_a_probe_in_nats_numeric() -> None:
+    passes = _forget()
+    key = PassKey(items="forget", arm="unlearned", state="again")
+    passes[key] = tuple(replace(entry, log_probs=(entry.log_probs[0] + 0.011, *entry.log_probs[1:])) for entry in passes[key])
 
-    result = _measure("extraction_strength", _arms(short, short, short))
-
-    assert (result.n_records, result.n_items, result.n_excluded) == (0, 0, 1)
-    assert (result.before, result.after, result.control, result.estimate, result.interval, result.p_leak) == (None,) * 6
-
-
-def test_one_record_gives_an_estimate_and_no_interval() -> None:
-    result = _measure("answer_probability", _arms(_even(-0.2, 1), _even(-0.2, 1), _even(-2.0, 1)))
-
-    assert result.estimate == "1.800000"
-    assert result.interval is None
-    assert result.assay is None
-    assert result.p_attainable == "0.500000000"
+    assert _measured("answer_probability", passes).problem == "NUMERIC"
+    assert _measured("extraction_strength", passes).problem is None
 
 
-def test_what_is_not_applicable_is_not_measured() -> None:
-    result = _measure("adapter_off", _arms(_even(-0.2), _even(-2.0), _even(-2.0)), not_applicable="MERGED")
+@pytest.mark.parametrize("reason", ["TIMED_OUT", "PROBE_ERROR", "NUMERIC"])
+def test_a_pass_that_gave_nothing_gives_its_reason_and_no_number(reason: str) -> None:
+    passes = _forget()
+    lost = PassKey(items="forget", arm="control-2", state="")
+    del passes[lost]
 
-    assert (result.not_applicable, result.problem, result.before) == ("MERGED", None, None)
+    found = _measured("answer_probability", passes, failed={lost: reason})
 
-
-def test_the_adapter_probe_looks_at_the_artefact_with_its_adapter_off() -> None:
-    arms = _arms(_even(-0.2), _even(-2.0), _even(-2.0), off=_even(-0.2))
-
-    with_adapter = _measure("answer_probability", arms)
-    without = _measure("adapter_off", arms)
-
-    assert with_adapter.estimate == "0.000000"
-    assert without.estimate == "1.800000"
+    assert (found.problem, found.estimate, found.n_items) == (reason, None, 0)
 
 
-def test_a_witness_comes_back_from_the_unlearned_arm_and_from_no_control() -> None:
-    knows, other = -0.2, -2.0
-    unlearned = _arm([("a", [knows]), ("b", [knows]), ("c", [knows]), ("d", [other])])
-    first = _arm([("a", [other]), ("b", [knows]), ("c", [other]), ("d", [other])])
-    second = _arm([("a", [other]), ("b", [other]), ("c", [knows]), ("d", [other])])
-    original = _arm([(name, [knows]) for name in "abcd"])
+def test_a_pass_that_was_never_made_and_a_probe_that_crashes_are_errors_and_no_findings() -> None:
+    passes = _forget()
+    del passes[PassKey(items="forget", arm="control-1", state="")]
 
-    result = _measure("verbatim_completion", _arms(original, unlearned, first, second))
+    def crash(_scores: ItemScores) -> float:
+        raise ZeroDivisionError
 
-    assert result.witnesses == 1  # "a" alone: each of the others some control can give, or nobody
-
-
-def test_the_order_of_records_changes_no_mean() -> None:
-    original, unlearned, control = _even(-0.2), _arm([(f"r{n}", [-1.0 - n / 50]) for n in range(20)]), _even(-2.0)
-
-    forward = probe_values(probe_card("answer_probability"), load("probe", "answer_probability"), _arms(original, unlearned, control))  # type: ignore[arg-type]
-    backward = probe_values(
-        probe_card("answer_probability"),
-        load("probe", "answer_probability"),  # type: ignore[arg-type]
-        _arms(original[::-1], unlearned[::-1], control[::-1]),
-    )
-
-    assert dict(zip(forward.record_ids, forward.after, strict=True)) == dict(zip(backward.record_ids, backward.after, strict=True))
+    assert _measured("answer_probability", passes).problem == "PROBE_ERROR"
+    assert _measured("answer_probability", _forget(), probe=SimpleNamespace(value=crash)).problem == "PROBE_ERROR"
 
 
-def test_thresholds_come_from_the_plan_and_not_from_the_card() -> None:
-    planned = replace(PLANNED["answer_probability"], margin="0.33", margin_origin="agreed with the client")
+def test_what_does_not_apply_says_why() -> None:
+    assert _measured("adapter_off", _forget()).not_applicable == "MERGED"
+    assert _measured("adapter_off", _forget(), kind="unchanged").not_applicable == "UNCHANGED"
+    assert _measured("counterfactual_rank", _forget()).not_applicable == "NO_ITEMS"
+    assert _measured("translation", _forget()).not_applicable == "NO_PACK"
 
-    result = measure(
-        probe_card("answer_probability"),
-        planned,
-        load("probe", "answer_probability"),  # type: ignore[arg-type]
-        _arms(_even(-0.2), _even(-2.0), _even(-2.0)),
-        items_digest=builders.sha(1),
-        seed=4,
-        not_applicable=None,
-    )
 
-    assert (result.margin, result.margin_origin) == ("0.33", "agreed with the client")
+def test_a_control_with_the_files_of_another_arm_compares_nothing() -> None:
+    arms = _arms()
+    twins = (arms[0], arms[1], replace(arms[2], digest=arms[1].digest), arms[3])
+
+    found = _measured("answer_probability", _forget(), arms=twins)
+
+    assert (found.problem, found.estimate) == ("IDENTICAL_ARMS", None)
+
+
+@pytest.mark.parametrize(
+    ("blind", "problem"),
+    [(None, "BLIND_GATE"), (("0.520000", "0.420000", "0.620000"), None), (("0.700000", "0.600000", "0.800000"), "BLIND_GATE")],
+)
+def test_a_membership_test_that_needs_no_model_says_nothing(blind: tuple[str, str, str] | None, problem: str | None) -> None:
+    passes = _forget()
+    for arm in ARMS:
+        passes[PassKey(items="siblings", arm=arm, state="")] = tuple(_score(f"r{record}", -1.3) for record in range(8))
+
+    found = _measured("membership_mink", passes, blind_auc={} if blind is None else {"siblings": blind})
+
+    assert found.problem == problem
+    assert (found.before, found.control) == ((None, None) if problem else ("1.000000", "0.500000"))
+
+
+def test_one_record_and_answers_of_one_token_decide_nothing() -> None:
+    single = _measured("answer_probability", _forget(records=1))
+    short = _measured("extraction_strength", {key: (_score("r0", -0.1, n=1),) for key in _forget(records=1)})
+
+    assert (single.interval, single.p_attainable) == (None, "0.500000000")
+    assert (short.n_items, short.n_excluded, short.estimate) == (0, 1, None)
+
+
+def test_pieces_are_told_apart_by_label_and_state() -> None:
+    passes = _forget()
+    for arm in ARMS:
+        for step in (0, 5, 10, 25, 50):
+            state = "" if arm == "original" else f"relearn-rtt@{step}"
+            level = LEVELS[arm] * (1 - step / 100)
+            passes[PassKey(items="held", arm=arm, state=state)] = tuple(_score(f"r{record}", level) for record in range(4))
+
+    found = _measured("relearning", passes)
+
+    assert [part.name for part in found.parts] == [f"relearn-rtt@{step}" for step in (0, 5, 10, 25, 50)]
+    assert [part.after for part in found.parts] == [f"{-1 + step / 100:.6f}" for step in (0, 5, 10, 25, 50)]
+    # The area under a straight line over 50 steps is its middle: −0.75 against −1.3 · 0.75.
+    assert float(found.estimate or 0) == pytest.approx(-0.75 + 0.975)
