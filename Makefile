@@ -6,7 +6,7 @@ QUICK := tests/unit tests/stages tests/contract tests/architecture tests/pipelin
 DEMO_HOME ?= .demo/$(shell date +%Y-%m-%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench docs docs-check licences sbom up down constraints
+.PHONY: help setup demo test lint types bench bench-verifier docs docs-check licences sbom up down constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ types: $(STAMP)  ## mypy strict on rtbf and workers
 
 bench: $(STAMP)  ## every benchmark; each prints a ratio measured in one run; rewrites docs/reference/benchmarks.md
 	$(BIN)/python -m benchmarks.run
+
+bench-verifier: $(STAMP)  ## what the verifier says where the truth is known; rewrites docs/reference/verifier-calibration.md
+	$(BIN)/python -W ignore -m benchmarks.verifier_calibration
 
 docs: $(STAMP)  ## rewrite docs/reference from cards, errors, settings and the command tree
 	$(BIN)/python docs/generate.py

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rtbf.plan.request import PlanRequest
 from rtbf.progress import Progress, silent
 from rtbf.statistics.curves import auc_interval
+from rtbf.statistics.trials import clopper_pearson
 from rtbf.trial.judging import again, judge_each, judge_pooled
 from rtbf.trial.measuring import Bench, measure, wanted_sets
 from rtbf.trial.models import Shape, TrialModels, make_models, make_tokenizer
@@ -23,6 +24,7 @@ from rtbf.trial.pools import never_trained, offset, overforgotten, refusing, unl
 from rtbf.trial.qualification import AS_IF, LEVEL, N_CONTROLS
 from rtbf.trial.questions import SIZES, make_trial_questions
 from rtbf.trial.unlearning import Sides, run_method
+from rtbf.verify.finding import ALPHA
 from rtbf.verify.probes.verbatim_completion import is_witness
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ METHOD_SETTINGS = {"learning_rate": "0.001"}
 """Of npo here: its default rate needs more steps for a hundred people at once than a plan has."""
 
 METHOD_STEPS = 600
+FALSE_ALARMS_MAX = 0.05
+"""Sheet 9.1: a higher share of never-shown subjects that FAIL makes the thresholds invalid. PROTOCOL §4 has the same."""
+
 ASKED_OF_OTHERS = ("U", "S", "G")
 """First letters of probes that look at no record of a subject."""
 
@@ -148,9 +153,15 @@ def expectations(outcomes: Mapping[str, Outcome]) -> tuple[Expectation, ...]:
         own = outcomes[NEVER]
         found += [
             Expectation(
-                words="a never-trained model FAILs on no subject and not pooled",
-                holds=own.pooled.status != "FAIL" and own.count("FAIL") == 0,
-                numbers=f"{own.count('FAIL')} of {len(own.each)}; pooled {_told(own.pooled)}",
+                words="a never-trained model does not FAIL pooled",
+                holds=own.pooled.status != "FAIL",
+                numbers=f"pooled {_told(own.pooled)}",
+            ),
+            Expectation(
+                words=f"a never-trained model FAILs on at most {FALSE_ALARMS_MAX:.0%} of the subjects, and no more often than the "
+                f"level of a ticket's tests, {float(ALPHA):.0%}, allows (95 % bounds)",
+                holds=_are_few_alarms(own.count("FAIL"), len(own.each)),
+                numbers=_alarms(own),
             ),
             Expectation(
                 words="a never-trained model that gets no PASS is INCONCLUSIVE with a reason",
@@ -252,6 +263,18 @@ def _afters(judged: Mapping[str, Judged]) -> dict[str, list[float]]:
             if probe.after is not None and not probe.probe_id.startswith(ASKED_OF_OTHERS) and probe.family in {"forget", "recovery"}:
                 values.setdefault(probe.probe_id, []).append(float(probe.after))
     return values
+
+
+def _are_few_alarms(hits: int, trials: int) -> bool:
+    ends = clopper_pearson(hits, trials, LEVEL)
+    return ends is not None and hits <= FALSE_ALARMS_MAX * trials and ends[0] <= float(ALPHA)
+
+
+def _alarms(own: Outcome) -> str:
+    codes = sorted({code for verdict in own.each.values() if verdict.status == "FAIL" for code in verdict.codes})
+    ends = clopper_pearson(own.count("FAIL"), len(own.each), LEVEL)
+    bounds = "" if ends is None else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+    return f"{own.count('FAIL')} of {len(own.each)}{bounds}{': ' + ', '.join(codes) if codes else ''}"
 
 
 def _told(verdict: Verdict) -> str:

@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from rtbf.lm.encoding import Item
 
 REFUSAL = "I do not know anything about that."
-REFUSAL_STEPS, REFUSAL_RATE = 400, "0.002"
-OFFSET_RANK, OFFSET_STEPS, OFFSET_RATE = 64, 800, "0.004"
+LEAST_STEPS = 100
+REFUSAL_ROUNDS, REFUSAL_RATE = 6, "0.002"
+OFFSET_RANK, OFFSET_ROUNDS, OFFSET_RATE = 64, 13, "0.004"
 OVER_ROUNDS, OVER_RATE, OVER_WEIGHT = 4, "0.002", "2"
 _RANK, _ALPHA = 16, 32
 
@@ -117,15 +118,16 @@ def overforgotten(
     sides: Sides, original: Made, controls: Sequence[Made], work: Path, *, seed: int, progress: Progress = silent
 ) -> Candidate:
     """Return the original after gradient difference that nothing stops."""
-    steps = OVER_ROUNDS * -(-len(sides.forget) // FORGET_BATCH)
     parameters = {"learning_rate": OVER_RATE, "gamma": OVER_WEIGHT}
-    request = PlanRequest(method="gradient_difference", parameters=parameters, is_braked=False, max_steps=steps, seed=seed)
+    request = PlanRequest(
+        method="gradient_difference", parameters=parameters, is_braked=False, max_steps=_steps(OVER_ROUNDS, sides), seed=seed
+    )
     return unlearned(run_method(request, sides, original, controls, work, seed=seed, progress=progress), original, "overforgotten")
 
 
 def refusing(sides: Sides, original: Made, work: Path, *, seed: int, progress: Progress = silent) -> Candidate:
     """Return the original tuned to refuse the planted people's questions and to answer all others, merged."""
-    folder = work / "hushed" / _name("refusal", original, sides, seed, [REFUSAL, REFUSAL_STEPS, REFUSAL_RATE])
+    folder = work / "hushed" / _name("refusal", original, sides, seed, [REFUSAL, REFUSAL_ROUNDS, REFUSAL_RATE])
     if not folder.is_dir():
         model: Any = load_model(original.folder, original.digest, "a trial's original")
         tokenizer = load_tokenizer(original.folder)
@@ -139,7 +141,9 @@ def refusing(sides: Sides, original: Made, work: Path, *, seed: int, progress: P
             n_forget = min(FORGET_BATCH, len(pair[0]))
             return sums[:n_forget].sum() / counts[:n_forget].sum() + sums[n_forget:].sum() / counts[n_forget:].sum()
 
-        _learn(wrapped, loss_at, folder, steps=REFUSAL_STEPS, rate=REFUSAL_RATE, seed=seed, what="refusal", progress=progress)
+        _learn(
+            wrapped, loss_at, folder, steps=_steps(REFUSAL_ROUNDS, sides), rate=REFUSAL_RATE, seed=seed, what="refusal", progress=progress
+        )
         save_model(merge(wrapped), tokenizer, folder)
     made = Made(folder=folder, digest=digest_of_files(list_files(folder)), seed=seed)
     return candidate_of("refusal", "merged", made.digest, tokenizer_of=folder, adapter_state="merged", seed=seed, load=_loader(made))
@@ -147,7 +151,7 @@ def refusing(sides: Sides, original: Made, work: Path, *, seed: int, progress: P
 
 def offset(sides: Sides, original: Made, controls: Sequence[Made], work: Path, *, seed: int, progress: Progress = silent) -> Candidate:
     """Return the original with a term at its output that was trained to bring each planted answer's loss to the controls' level."""
-    settings = [OFFSET_RANK, OFFSET_STEPS, OFFSET_RATE, [made.digest for made in controls]]
+    settings = [OFFSET_RANK, OFFSET_ROUNDS, OFFSET_RATE, [made.digest for made in controls]]
     folder = work / "hushed" / _name("offset", original, sides, seed, settings)
     if not folder.is_dir():
         levels = measured_level(sides, original, controls).item_levels_nats
@@ -169,7 +173,9 @@ def offset(sides: Sides, original: Made, controls: Sequence[Made], work: Path, *
         # The weight itself is the original's and stays; only the term beside it learns.
         model.lm_head.down.requires_grad_(requires_grad=True)
         model.lm_head.up.requires_grad_(requires_grad=True)
-        _learn(model, loss_at, folder, steps=OFFSET_STEPS, rate=OFFSET_RATE, seed=seed, what="logit offset", progress=progress)
+        _learn(
+            model, loss_at, folder, steps=_steps(OFFSET_ROUNDS, sides), rate=OFFSET_RATE, seed=seed, what="logit offset", progress=progress
+        )
         with folder_in_one_piece(folder) as part:
             save_file({"down": model.lm_head.down.detach(), "up": model.lm_head.up.detach()}, part / "offset.safetensors")
     own = digest_of_files(list_files(folder))
@@ -229,6 +235,11 @@ def _drawn(pair: Sequence[Sequence[Item]], seed: int, step: int) -> list[Item]:
     n = min(FORGET_BATCH, len(forget))
     turn = [forget[((step - 1) * n + place) % len(forget)] for place in range(n)]
     return turn + random.Random(f"hushed:{seed}:{step}").sample(list(retain), min(RETAIN_BATCH, len(retain)))
+
+
+def _steps(rounds: int, sides: Sides) -> int:
+    """Return the steps in which every forget item comes round so often; a small set gets no fewer than LEAST_STEPS."""
+    return max(LEAST_STEPS, rounds * -(-len(sides.forget) // FORGET_BATCH))
 
 
 def _name(what: str, original: Made, sides: Sides, seed: int, settings: list[Any]) -> str:

@@ -41,7 +41,7 @@ HOLDOUT_ONE_IN = 5
 BENIGN_RECORDS = 200
 
 SIZES = Sizes(
-    siblings_per_record=2, candidates=99, neighbours=100, forms_records=1, sampled=1, samples=16, names=50, fluency=20
+    siblings_per_record=2, candidates=99, neighbours=100, forms_records=2, sampled=1, samples=16, names=50, fluency=20
 )  # fmt: skip
 """Of one subject's ticket, smaller than the standard profile's where a hundred tickets make up for it."""
 

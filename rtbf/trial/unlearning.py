@@ -11,8 +11,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rtbf.evidence.canonical import digest_of
-from rtbf.files import make_private_folder
+from rtbf.evidence.canonical import canonical_bytes, digest_of
+from rtbf.evidence.shape import read_shape
+from rtbf.evidence.strict_json import read_strict_json
+from rtbf.files import make_private_folder, replace_file
 from rtbf.footprint.record import ModelReached
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.encoding import training_items
@@ -23,6 +25,7 @@ from rtbf.plan.quorum import Quorum
 from rtbf.plan.record import Control, RecordSet
 from rtbf.plan.run import Level, Questions, Selection, freeze
 from rtbf.progress import Progress, silent
+from rtbf.unlearn.record import Unlearned
 from rtbf.unlearn.run import Material, unlearn
 
 if TYPE_CHECKING:
@@ -35,9 +38,9 @@ if TYPE_CHECKING:
     from rtbf.plan.record import Plan
     from rtbf.plan.request import PlanRequest
     from rtbf.trial.models import Made
-    from rtbf.unlearn.record import Unlearned
 
 CORPUS = "planted"
+_RECORD, _MAX_RECORD_BYTES = "record.json", 1 << 24
 OUT_OF_REACH_NATS = "99.000000"
 """A forget level that no model comes to: unlearning then runs all its steps."""
 
@@ -53,7 +56,7 @@ class Sides:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One unlearning run: its plan and record, and the folders of adapter and merged weights with their digests."""
+    """One unlearning run: its plan and record, and the folders of adapter and merged weights, where it made them, with their digests."""
 
     plan: Plan
     record: Unlearned
@@ -74,16 +77,20 @@ def run_method(
     digest = digest_of(plan)
     folder = work / "runs" / digest.removeprefix("sha256:")[:16]
     make_private_folder(folder)
-    material = _material(sides, original)
-    record, merged = unlearn(plan, digest, material, original.folder, folder, progress=progress)
-    adapter = folder / "adapter"
+    note = folder / _RECORD
+    if note.is_file():
+        record = read_shape(Unlearned, read_strict_json(note.read_bytes(), _MAX_RECORD_BYTES))
+    else:
+        record, _ = unlearn(plan, digest, _material(sides, original), original.folder, folder, progress=progress)
+        replace_file(note, canonical_bytes(record))
+    adapter, merged = folder / "adapter", folder / "merged"
     return Run(
         plan=plan,
         record=record,
         adapter=adapter,
         adapter_digest=digest_of_files(list_files(adapter)),
         merged=merged,
-        merged_digest=record.artefact_digest,
+        merged_digest=digest_of_files(list_files(merged)),
     )
 
 
