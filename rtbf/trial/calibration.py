@@ -120,6 +120,7 @@ def calibrate(
     shape: Shape | None = None,
     sizes: Sizes = SIZES,
     profile: str = "standard",
+    method_steps: int = METHOD_STEPS,
     progress: Progress = silent,
 ) -> Calibration:
     """Return what the verifier says of the pools; models, candidates and passes are kept under `work` and found again."""
@@ -130,7 +131,7 @@ def calibrate(
     controls = models.never[:N_CONTROLS]
     bench = Bench(questions=questions, original=models.original, controls=controls, profile=profile, seed=seed, work=work)
     sides = Sides(forget=population.forget, retain=questions.retain, holdout=questions.holdout)
-    makers = _makers(models, sides, work, seed, progress)
+    makers = _makers(models, sides, work, seed, method_steps, progress)
     outcomes = {pool: _outcome(pool, makers[pool](), bench, population, progress) for pool in POOLS if pool in pools}
     has_both = NOOP in outcomes and NEVER in outcomes
     parted = parted_by_probe(outcomes[NOOP].judged, outcomes[NEVER].judged) if has_both else ()
@@ -223,9 +224,9 @@ def witness_chances(observed: Observed) -> tuple[float, ...]:
     return tuple(chances)
 
 
-def _makers(models: TrialModels, sides: Sides, work: Path, seed: int, progress: Progress) -> dict[str, Callable[[], Candidate]]:
+def _makers(models: TrialModels, sides: Sides, work: Path, seed: int, steps: int, progress: Progress) -> dict[str, Callable[[], Candidate]]:
     original, controls = models.original, models.never[:N_CONTROLS]
-    request = PlanRequest(method=METHOD, parameters=METHOD_SETTINGS, max_steps=METHOD_STEPS, seed=seed)
+    request = PlanRequest(method=METHOD, parameters=METHOD_SETTINGS, max_steps=steps, seed=seed)
 
     def by_method() -> Candidate:
         return unlearned(run_method(request, sides, original, controls, work, seed=seed, progress=progress), original)
