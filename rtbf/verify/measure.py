@@ -158,7 +158,11 @@ def _with_numbers(planned: PlannedProbe, card: ProbeFacts, observed: Observed, v
 
 
 def _gated(planned: PlannedProbe, card: ProbeFacts, observed: Observed, arms: Sequence[Arm], artefact_kind: str, seed: int) -> ProbeResult:
-    """Return F0: its witnesses are what does not fit about the arms (`verify.gate`)."""
+    """Return F0: its witnesses are what does not fit about the arms (`verify.gate`); raises NotMeasuredError as other probes do."""
+    for arm in observed.arms:
+        reason = observed.why_missing(card.items, arm)
+        if reason is not None:
+            raise NotMeasuredError(reason)
     found = mismatches(observed, arms, card.items, artefact_kind=artefact_kind)
     n_items = len(observed.scores(card.items, observed.original))
     return replace(

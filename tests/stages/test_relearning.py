@@ -119,7 +119,7 @@ def test_a_suppressed_model_gives_the_held_out_half_back_and_a_never_shown_one_d
     assert curve[0] < 0.02  # forgotten, as far as outputs tell
     assert curve[-1] > 0.5
     assert max(control) < 0.1
-    assert _area_between(curve, control) > 0.3
+    assert _area_between(curve, control) > 0.15
     assert list(suppressed.state_dict()) == list(before)
     assert all(torch.equal(tensor, before[name]) for name, tensor in suppressed.state_dict().items())
 
