@@ -20,7 +20,6 @@ from rtbf.pipeline.qualified import qualification_use
 from rtbf.plan.card import code_digest
 from rtbf.plan.qualification import (
     PAYLOAD_TYPE,
-    Share,
     Sought,
     Trial,
     family_of,
@@ -36,6 +35,7 @@ from rtbf.plan.qualification import (
 )
 from rtbf.plan.request import PlanRequest
 from tests import trusted
+from tests.tried import SETTINGS, a_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,41 +43,10 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MADE = NOW - timedelta(days=10)
 TRUST = trusted.trusted(NOW - timedelta(days=400))
-SETTINGS = (("brake", "yes"), ("learning_rate", "0.001"), ("max_steps", "300"), ("merge", "yes"))
 
 
 def _trial(**changes: Any) -> Trial:
-    made_at = changes.pop("made", MADE)
-    fields: dict[str, Any] = {
-        "schema": "rtbf.qualification/1",
-        "method": "npo",
-        "method_digest": code_digest("method", "npo"),
-        "settings": SETTINGS,
-        "parameters": (("beta", "0.1"), ("learning_rate", "0.001")),
-        "model_family": "llama",
-        "model_parameters": 600_000,
-        "recipe": (("epochs", "25"),),
-        "recipe_digest": "sha256:" + "1" * 64,
-        "controls": 2,
-        "subjects": 100,
-        "records": 485,
-        "ticket_sizes": ((2, 20), (3, 20)),
-        "remembered": "0.990000",
-        "profile": "standard",
-        "seed": 1,
-        "steps": 120,
-        "stop_reason": "both_sides_held",
-        "status": "PASS",
-        "class_awarded": "approximate",
-        "codes": (),
-        "probes": (),
-        "shares": (Share(outcome="FAIL", subjects=0, low="0.000000", high="0.036217"),),
-        "software": (("rtbf", "1"),),
-        "made_at": rfc3339(made_at),
-        "ends_on": last_day(made_at),
-        "does_not_cover": ("everything else",),
-    }
-    return Trial(**{**fields, **changes})
+    return a_trial(changes.pop("made", MADE), **changes)
 
 
 def _sought(**changes: Any) -> Sought:
