@@ -20,8 +20,8 @@ from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.encoding import scoring_items, training_items
 from rtbf.lm.load import load_model, load_tokenizer
 from rtbf.lm.scoring import score_items
-from rtbf.lm.states.split import split_records
 from rtbf.lm.states.relearn import CHECKS, relearn
+from rtbf.lm.states.split import split_records
 from tests import tiny
 
 if TYPE_CHECKING:
