@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rtbf.installation import Installation
+    from rtbf.verify.record import ProbeResult
     from tests.installed import FrozenClock
 
 
@@ -34,6 +35,12 @@ def types(desk: Desk) -> list[str]:
 def stopped_at(desk: Desk) -> Any:
     with desk.installation.transaction() as session:
         return clock_of(session, desk.ticket_id, desk.installation.clock()).stopped_at
+
+
+def _failing() -> tuple[ProbeResult, ...]:
+    """Return results that would pass but for one that leaks."""
+    leak = builders.leaking_probe()
+    return (leak, *(probe for probe in builders.passing_probes() if probe.probe_id != leak.probe_id))
 
 
 SITUATIONS: dict[str, Callable[[Desk, Any], Desk]] = {
@@ -51,7 +58,7 @@ SITUATIONS: dict[str, Callable[[Desk, Any], Desk]] = {
     "started": lambda desk, _clock: desk.locate().erase().plan().approve().unlearn(),
     "passed": lambda desk, _clock: desk.judged(),
     "inconclusive": lambda desk, _clock: desk.undecided(),
-    "failed": lambda desk, _clock: desk.judged((builders.leaking_probe(), *builders.passing_probes()[2:])),
+    "failed": lambda desk, _clock: desk.judged(_failing()),
 }
 LAWFUL = {
     "acknowledgement": set(SITUATIONS),
