@@ -9,8 +9,8 @@ Order of the rules (PROTOCOL §2; DESIGN §2):
  4. PASS: nothing is unmet of what the class aimed at asks (`requirement`), and for removal there are enough records.
     A class that was lowered still has to meet the rest of what was aimed at: no bad result may make a PASS easier.
  5. Everything else is INCONCLUSIVE, with codes.
-A qualification of the method stands in for the equivalence of R3, R4 and F5 and for the number of records, when it is in date
-and covers this run; never for a probe that is adverse or did not run.
+A qualification of the method stands in for what few records cannot show (`requirement`), when it is in date and covers this
+run; never for a probe that is adverse or did not run.
 Proves that the stated decision follows from the stated numbers; not that the numbers were measured honestly.
 Refuses (RecordBroken) results that name a probe twice or give a known probe another family: no order of reading would make
 sense of them.
