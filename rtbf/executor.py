@@ -181,17 +181,18 @@ def _plan(
         actor_id = actor_id_for(session, actor, installation.clock())
         holds = all_holds(session)
         restricted = restricted_records(session, but=ticket_id)
+    request = request or PlanRequest()
     plan, words = planned(
         installation,
         view,
-        request or PlanRequest(),
+        request,
         actor_id,
         decisions=view.decisions,
         holds=holds,
         restricted=restricted,
         grace_s=installation.policy.grace_s,
         approval_valid_s=installation.policy.approval_valid_s,
-        profile=installation.policy.profile,
+        profile=request.profile or installation.policy.profile,
         threads=work.torch_threads,
         progress=progress,
     )

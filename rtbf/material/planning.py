@@ -13,7 +13,7 @@ from rtbf.lm.load import context_tokens, folder_context_tokens, load_model, load
 from rtbf.lm.scoring import score_items, tokens_of
 from rtbf.material.originals import control_of, earlier_records, records_gone
 from rtbf.material.questions import Encoding, Told, make_questions
-from rtbf.plan.card import load
+from rtbf.plan.card import load, probe_cards
 from rtbf.plan.cost import training_cost
 from rtbf.plan.decisions import require_decided
 from rtbf.plan.holds import held_items
@@ -24,6 +24,7 @@ from rtbf.plan.record import Control
 from rtbf.plan.run import Level, Selection, choose_model, freeze, select
 from rtbf.progress import Progress, silent
 from rtbf.store import registry
+from rtbf.verify.margins import banded, reference_band
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -63,7 +64,7 @@ def planned(
     decisions    the ticket's newest; None, or some that leave an item open, give no plan
     holds        every hold of the installation; those that are live now count
     restricted   by corpus version, the records that other open tickets are about: none is drawn as a sample
-    profile      how much the verification asks where the request names no profile
+    profile      how much the verification asks
 
     Raises PlanImpossible, StalePlan, BadInput and UnknownName as `rtbf.plan.run.select` says, SignatureRefused when a kept
     qualification of a method must not be believed.
@@ -87,9 +88,8 @@ def planned(
         restricted=restricted.get(reached.version, ()),
         now=now,
     )
-    profile = request.profile or profile
     told = _told(installation, model, entry, selection, records)
-    level, controls, reason, control_cost = _measure_level(
+    level, controls, reason, control_cost, margins = _measure_level(
         installation, view, model, original, entry, records, told, selection, profile_named(profile).controls, progress
     )
     questions, words = make_questions(
@@ -112,6 +112,7 @@ def planned(
         level=level,
         questions=questions,
         qualification=_qualification(installation, request, original, level, controls),
+        margins=margins,
         controls=controls,
         controls_reason=reason,
         control_cost=control_cost,
@@ -185,7 +186,7 @@ def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
     selection: Selection,
     n_controls: int,
     progress: Progress,
-) -> tuple[Level, list[Control], str, int]:
+) -> tuple[Level, list[Control], str, int, dict[str, tuple[str, str]]]:
     """Train what controls are cheap, and measure where original and controls stand on the forget items."""
     network: Any = load_model(original, model.digest, "the model to change")
     tokenizer = load_tokenizer(original)
@@ -212,7 +213,19 @@ def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
         retain_tokens=tokens_of(retain),
     )
     made = f"{len(controls)} trained by the original's recipe without the {len(selection.forget.record_ids)} record(s)"
-    return level, controls, reason or made, cost
+    return level, controls, reason or made, cost, _margins(after)
+
+
+def _margins(controls: Sequence[Sequence[ItemScores]]) -> dict[str, tuple[str, str]]:
+    """Return the margins of probes that look at the records as served, no narrower than the controls' own differences."""
+    found = {}
+    for card in probe_cards().values():
+        if (card.items, card.reads, card.states, card.baseline) != ("forget", "score", ("",), "control"):
+            continue
+        band = reference_band(controls, load("probe", card.name))
+        if band is not None:
+            found[card.name] = banded(card.margin, card.margin_origin, band, len(controls))
+    return found
 
 
 def _item_levels(controls: list[list[ItemScores]]) -> tuple[float, ...] | None:

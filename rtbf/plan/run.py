@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput, PlanImpossible
@@ -237,9 +238,11 @@ def freeze(
     quorum: Quorum,
     grace_s: int,
     approval_valid_s: int,
+    margins: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> Plan:
     """Return the frozen plan. `proposed` are parameters the method derives from `level`; what a person set wins.
 
+    margins                    (margin, origin) by probe name, where the control models call for a wider one than the card
     grace_s, approval_valid_s   the installation's policy, bound by the digest like everything else that is approved
     """
     card = selection.card
@@ -269,7 +272,7 @@ def freeze(
         retain=selection.retain,
         utility_holdout=selection.utility_holdout,
         profile=questions.profile,
-        probes=planned_probes(questions.profile),
+        probes=planned_probes(questions.profile, margins),
         sets=questions.sets,
         relearn=questions.relearn,
         qualification=qualification,
@@ -314,8 +317,8 @@ def _levels(level: Level) -> tuple[str, ...]:
     return tuple(level_text(value) for value in level.item_levels_nats)
 
 
-def planned_probes(profile: str) -> tuple[PlannedProbe, ...]:
-    """Return every probe that runs in `profile`, with its card's threshold, by id."""
+def planned_probes(profile: str, margins: Mapping[str, tuple[str, str]] = MappingProxyType({})) -> tuple[PlannedProbe, ...]:
+    """Return every probe that runs in `profile`, by id, with its card's threshold or the one that `margins` has for it."""
     probes = [
         PlannedProbe(
             probe_id=card.probe_id,
@@ -325,8 +328,8 @@ def planned_probes(profile: str) -> tuple[PlannedProbe, ...]:
             code_digest=code_digest("probe", card.name),
             unit=card.unit,
             direction=card.direction,
-            margin=card.margin,
-            margin_origin=card.margin_origin,
+            margin=margins.get(card.name, (card.margin, ""))[0],
+            margin_origin=margins.get(card.name, ("", card.margin_origin))[1],
         )
         for card in probe_cards().values()
         if runs_in(card.profile, profile)

@@ -95,6 +95,7 @@ def _freeze(
         "level": level,
         "questions": QUESTIONS,
         "qualification": None,
+        "margins": {},
         "controls": [Control(seed=1_004, digest=builders.sha(12))],
         "controls_reason": "1 trained",
         "control_cost": 1_000,
@@ -375,3 +376,11 @@ def test_cost_counts_a_training_token_as_three_forward_tokens() -> None:
 
     assert training_cost(1_000, 25) == 75_000
     assert (cost.unlearning, cost.controls, cost.verification) == (400 + 3 * 150 * 760, 9, 2_100)
+
+
+def test_a_margin_that_the_controls_call_for_stands_in_the_plan_with_its_origin() -> None:
+    plan = _freeze(margins={"answer_probability": ("0.250000", "reference band")})
+
+    by_name = {probe.name: probe for probe in plan.probes}
+    assert (by_name["answer_probability"].margin, by_name["answer_probability"].margin_origin) == ("0.250000", "reference band")
+    assert by_name["extraction_strength"].margin == probe_cards()["extraction_strength"].margin
