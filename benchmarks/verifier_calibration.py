@@ -23,10 +23,11 @@ from rtbf.trial.qualification import LEVEL, N_CONTROLS
 from rtbf.trial.tokens import secret_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rtbf.trial.calibration import Calibration, Outcome
     from rtbf.trial.tokens import SecretRanks
+    from rtbf.verify.record import Verdict
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reference" / "verifier-calibration.md"
@@ -34,6 +35,10 @@ WORK = ROOT / "build" / "verifier-calibration"
 TOKEN_SUBJECTS = 30
 
 _WRITTEN = "Written by `make bench-verifier`. What the verifier says of candidates whose truth is known: planted people in a tiny model."
+_COLUMNS = (
+    "pool", "n", "FAIL", "FAIL on own records", "FAIL (trace)", "PASS", "INCONCLUSIVE", "PASS if qualified", "most frequent codes",
+    "the same, if qualified",
+)  # fmt: skip
 _EACH = (
     "Share of subjects, with the ends of the 95 % Clopper–Pearson interval. *On own records*: FAIL not only for what others lost, "
     "which all subjects of a pool share. *PASS if qualified*: class approximate, were the method qualified (sheet 9.6's operating curve)."
@@ -44,7 +49,8 @@ _WITNESSES = (
 )
 _PARTED = (
     "AUC of a probe's number between the subjects under the original and the same subjects under a never-trained model, with its 95 % "
-    "interval over subjects (DeLong). One model of each kind: how models differ among themselves is not in it."
+    "interval over subjects (DeLong). Probes that could not be measured on one subject alone (F5: too few values for its gate) are "
+    "missing. One model of each kind: how models differ among themselves is not in it."
 )
 _TOKENS = (
     "F4 on weights that were never shown the secrets (0.5 is guessing). Byte-pair merges learned from the corpus write its own numbers "
@@ -97,6 +103,7 @@ def _page(found: Calibration, ranks: Sequence[SecretRanks]) -> str:
     population, models = found.population, found.models
     n = len(population.planted)
     broken = [one for one in expectations(found.outcomes) if not one.holds]
+    machine = describe_machine(("torch", "transformers", "peft"), threads=1).removeprefix("machine").strip()
     recipe, expected = dict(models.recipe), expectations(found.outcomes)
     seeds = f"people and samples {found.seed}, original {ORIGINAL_SEED}, never-shown models from {NEVER_SEED} on"
     sizes = (
@@ -110,7 +117,7 @@ def _page(found: Calibration, ranks: Sequence[SecretRanks]) -> str:
     head = [
         "# Calibration of the verifier",
         "",
-        f"{_WRITTEN} {describe_machine(('torch', 'transformers', 'peft'), threads=1).capitalize()}. Seeds: {seeds}.",
+        f"{_WRITTEN} Machine: {machine}. Seeds: {seeds}.",
         "",
         f"{sizes} {known} npo with {settings}, at most {METHOD_STEPS} steps, for all in one run. Pools: `rtbf/trial/pools.py`.",
         "",
@@ -132,7 +139,6 @@ def _page(found: Calibration, ranks: Sequence[SecretRanks]) -> str:
 def _each_section(outcomes: Mapping[str, Outcome], n: int) -> list[str]:
     rows = []
     for pool, own in outcomes.items():
-        codes = Counter(code for verdict in own.each.values() for code in verdict.codes).most_common(3)
         cells = [
             _share(own.count("FAIL"), n),
             _share(own.count_own(), n),
@@ -141,14 +147,14 @@ def _each_section(outcomes: Mapping[str, Outcome], n: int) -> list[str]:
             _share(own.count("INCONCLUSIVE"), n),
             _share(own.count_removal(own.leaning), n),
         ]
-        rows.append(f"| {pool} | {n} | {' | '.join(cells)} | {', '.join(f'{code} {count}' for code, count in codes)} |")
+        rows.append(f"| {pool} | {n} | {' | '.join(cells)} | {_counted(own.each.values(), 3)} | {_counted(own.leaning.values(), 3)} |")
     return [
         "## Each subject's ticket alone",
         "",
         _EACH,
         "",
-        "| pool | n | FAIL | FAIL on own records | FAIL (trace) | PASS | INCONCLUSIVE | PASS if qualified | most frequent codes |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"|{'---|' * len(_COLUMNS)}",
         *rows,
         "",
     ]
@@ -229,6 +235,12 @@ def _limits() -> list[str]:
         "",
         _LIMITS,
     ]
+
+
+def _counted(verdicts: Iterable[Verdict], most: int) -> str:
+    """Return the codes that most of the verdicts bear, with how many do."""
+    codes = Counter(code for verdict in verdicts for code in verdict.codes)
+    return ", ".join(f"{code} {count}" for code, count in sorted(codes.items(), key=lambda entry: (-entry[1], entry[0]))[:most]) or "–"
 
 
 def _share(hits: int, trials: int) -> str:

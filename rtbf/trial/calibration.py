@@ -194,7 +194,7 @@ def expectations(outcomes: Mapping[str, Outcome]) -> tuple[Expectation, ...]:
 
 
 def parted_by_probe(shown: Mapping[str, Judged], never: Mapping[str, Judged]) -> tuple[Parted, ...]:
-    """Return, for each forget and recovery probe, the AUC of its number between subjects shown and subjects not shown.
+    """Return, for each forget and recovery probe that counts, the AUC of its number between subjects shown and subjects not shown.
 
     Unit: a subject under one model; the interval (DeLong) is over subjects, for these two models.
     """
@@ -261,7 +261,7 @@ def _afters(judged: Mapping[str, Judged]) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
     for one in judged.values():
         for probe in one.probes:
-            if probe.after is not None and not probe.probe_id.startswith(ASKED_OF_OTHERS) and probe.family in {"forget", "recovery"}:
+            if probe.after is not None and probe.role != "reported" and probe.family in {"forget", "recovery"}:
                 values.setdefault(probe.probe_id, []).append(float(probe.after))
     return values
 
