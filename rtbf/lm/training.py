@@ -1,6 +1,7 @@
-"""The one training loop: AdamW over given parameters, a loss per step, checkpoints, bit-equal resume on CPU.
+"""The one training loop: AdamW over given parameters, a gradient per step, checkpoints, bit-equal resume on CPU.
 
-Who trains what is the caller's: a recipe trains on a corpus, unlearning on pairs of forget and retain batches. The
+Who trains what is the caller's: a recipe trains on a corpus, unlearning on pairs of forget and retain batches. Most give a
+loss (`by_loss`); who has to look at each gradient, as differential privacy does, lays down the gradient itself. The
 loop holds no random state: everything random at a step is a function of (seed, step), so a run that was killed and
 resumed makes the same numbers as one that was not. On a GPU equal bits are not promised.
 """
@@ -10,11 +11,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load, save
 
 from rtbf.errors import Fault
 from rtbf.evidence.canonical import digest_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SEED_STRIDE = 1_000_003
 _STATE_FILE = "state.safetensors"
+NO_CLIPPING = "none"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,7 @@ class LoopSpec:
     """Everything that shapes a run besides data and weights. Rates are decimal text so that the spec has a digest.
 
     run_digest   names the run (plan or recipe, data, base): a checkpoint of another run is never resumed
+    clip_norm    largest norm of the whole gradient, or "none" where the caller has clipped already
     """
 
     run_digest: str
@@ -48,13 +50,54 @@ class LoopSpec:
     checkpoint_every: int
 
 
+class Checkpoints(Protocol):
+    """Where the states of one run are kept: as bytes that hold weights, both moments and the step."""
+
+    def load(self) -> bytes | None:
+        """Return the newest state, None when there is none."""
+
+    def save(self, step: int, content: bytes) -> None:
+        """Keep the state after `step`, whole or not at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderCheckpoints:
+    """The newest state of a run, alone in a folder of its own."""
+
+    folder: Path
+
+    def load(self) -> bytes | None:
+        """Return the newest state, None when there is none."""
+        path = self.folder / _STATE_FILE
+        return path.read_bytes() if path.is_file() else None
+
+    def save(self, step: int, content: bytes) -> None:  # noqa: ARG002 - one state is kept, whatever its step
+        """Put the state in the place of the earlier one."""
+        with folder_in_one_piece(self.folder) as part:
+            (part / _STATE_FILE).write_bytes(content)
+
+
+def by_loss(loss_at: Callable[[int], torch.Tensor]) -> Callable[[int], float]:
+    """Return a step that lays down the gradient of `loss_at(step)` and returns that loss."""
+
+    def gradient_at(step: int) -> float:
+        loss = loss_at(step)
+        value = float(loss.detach())
+        if math.isfinite(value):
+            loss.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    return gradient_at
+
+
 def run_loop(
     spec: LoopSpec,
     parameters: Sequence[tuple[str, torch.nn.Parameter]],
-    loss_at: Callable[[int], torch.Tensor],
+    gradient_at: Callable[[int], float],
     *,
     after_step: Callable[[int, float], bool],
-    checkpoint: Path | None,
+    checkpoint: Checkpoints | None,
+    rate: Callable[[LoopSpec, int], float] | None = None,
     extra_state: Callable[[], Any] = dict,
     restore_extra: Callable[[Any], None] = lambda _state: None,
     progress: Progress = silent,
@@ -62,8 +105,11 @@ def run_loop(
 ) -> int:
     """Run steps 1…max_steps until `after_step(step, loss)` returns True; return the last step taken.
 
-    `checkpoint` is a folder that holds the newest state, or None for none; with one that belongs to this spec the run
-    continues after it. `extra_state` and `restore_extra` carry the caller's own plain-JSON state through it.
+    gradient_at(step)   leaves the step's gradients in the parameters' `.grad` and returns the loss
+    checkpoint          with a state that belongs to this spec the run continues after it
+    rate                learning rate of a step; None: `rate_at`
+
+    `extra_state` and `restore_extra` carry the caller's own plain-JSON state through the checkpoints.
     Raises Fault when the loss is not finite: nothing of such a step is kept.
     """
     optimizer = torch.optim.AdamW(
@@ -74,18 +120,18 @@ def run_loop(
         foreach=False,
     )
     done, is_done = 0, False
-    if checkpoint is not None and checkpoint.is_dir():
-        done, is_done = _restore(checkpoint, spec, parameters, optimizer, restore_extra)
+    if checkpoint is not None and (content := checkpoint.load()) is not None:
+        done, is_done = _restore(content, spec, parameters, optimizer, restore_extra)
     if is_done:
         return done
     for step in range(done + 1, spec.max_steps + 1):
         # The only source of randomness of a step (dropout, if the model has any).
         torch.manual_seed(spec.seed * _SEED_STRIDE + step)
-        loss = _take_step(spec, step, parameters, optimizer, loss_at)
+        loss = _take_step(spec, step, parameters, optimizer, gradient_at, (rate or rate_at)(spec, step))
         progress(step_name, step, spec.max_steps)
         is_done = after_step(step, loss)
         if checkpoint is not None and (is_done or step == spec.max_steps or step % spec.checkpoint_every == 0):
-            _save(checkpoint, spec, step, is_done, parameters, optimizer, extra_state())
+            checkpoint.save(step, _state(spec, step, is_done, parameters, optimizer, extra_state()))
         if is_done:
             return step
         done = step
@@ -106,34 +152,33 @@ def _take_step(
     step: int,
     parameters: Sequence[tuple[str, torch.nn.Parameter]],
     optimizer: torch.optim.Optimizer,
-    loss_at: Callable[[int], torch.Tensor],
+    gradient_at: Callable[[int], float],
+    rate: float,
 ) -> float:
     for group in optimizer.param_groups:
-        group["lr"] = rate_at(spec, step)
+        group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
-    loss = loss_at(step)
-    value = float(loss.detach())
+    value = gradient_at(step)
     if not math.isfinite(value):
         raise Fault(
             found=f"a loss of {value} at step {step}",
             expected="a finite loss",
             remedy="plan again with a smaller learning rate; nothing was kept",
         )
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_([parameter for _, parameter in parameters], float(spec.clip_norm))
+    if spec.clip_norm != NO_CLIPPING:
+        torch.nn.utils.clip_grad_norm_([parameter for _, parameter in parameters], float(spec.clip_norm))
     optimizer.step()
     return value
 
 
-def _save(
-    folder: Path,
+def _state(
     spec: LoopSpec,
     step: int,
     is_done: bool,  # noqa: FBT001 - private
     parameters: Sequence[tuple[str, torch.nn.Parameter]],
     optimizer: torch.optim.Optimizer,
     extra: Any,  # noqa: ANN401 - the caller's JSON
-) -> None:
+) -> bytes:
     tensors: dict[str, torch.Tensor] = {}
     for name, parameter in parameters:
         state = optimizer.state[parameter]
@@ -141,33 +186,35 @@ def _save(
         tensors[f"first_moment.{name}"] = state["exp_avg"]
         tensors[f"second_moment.{name}"] = state["exp_avg_sq"]
     metadata = {"spec": digest_of(asdict(spec)), "step": str(step), "is_done": str(is_done), "extra": json.dumps(extra)}
-    with folder_in_one_piece(folder) as part:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part / _STATE_FILE, metadata=metadata)
+    return save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata=metadata)
 
 
 def _restore(
-    folder: Path,
+    content: bytes,
     spec: LoopSpec,
     parameters: Sequence[tuple[str, torch.nn.Parameter]],
     optimizer: torch.optim.Optimizer,
     restore_extra: Callable[[Any], None],
 ) -> tuple[int, bool]:
-    """Load the newest state; return its step and whether the run had ended, or (0, False) when it belongs to another run."""
-    path = folder / _STATE_FILE
-    if not path.is_file():
+    """Take the state over; return its step and whether the run had ended, or (0, False) when it belongs to another run."""
+    metadata = read_metadata(content)
+    if metadata["spec"] != digest_of(asdict(spec)):
         return 0, False
-    with safe_open(path, framework="pt") as saved:
-        metadata = saved.metadata()
-        if metadata["spec"] != digest_of(asdict(spec)):
-            return 0, False
-        step = int(metadata["step"])
-        with torch.no_grad():
-            for name, parameter in parameters:
-                parameter.copy_(saved.get_tensor(f"weight.{name}"))
-                optimizer.state[parameter] = {
-                    "step": torch.tensor(float(step)),
-                    "exp_avg": saved.get_tensor(f"first_moment.{name}").to(parameter.device),
-                    "exp_avg_sq": saved.get_tensor(f"second_moment.{name}").to(parameter.device),
-                }
+    tensors, step = load(content), int(metadata["step"])
+    with torch.no_grad():
+        for name, parameter in parameters:
+            parameter.copy_(tensors[f"weight.{name}"])
+            optimizer.state[parameter] = {
+                "step": torch.tensor(float(step)),
+                "exp_avg": tensors[f"first_moment.{name}"].to(parameter.device),
+                "exp_avg_sq": tensors[f"second_moment.{name}"].to(parameter.device),
+            }
     restore_extra(json.loads(metadata["extra"]))
     return step, metadata["is_done"] == "True"
+
+
+def read_metadata(content: bytes) -> dict[str, str]:
+    """Return what a state says of itself: spec (a digest), step, is_done and the caller's extra (safetensors' header, no tensor)."""
+    size = int.from_bytes(content[:8], "little")
+    metadata: dict[str, str] = json.loads(content[8 : 8 + size])["__metadata__"]
+    return metadata

@@ -31,7 +31,7 @@ from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer
 from rtbf.lm.recipes.plain import save_model
-from rtbf.lm.training import LoopSpec, run_loop
+from rtbf.lm.training import LoopSpec, by_loss, run_loop
 from rtbf.plan.record import FORGET_BATCH, RETAIN_BATCH
 from rtbf.plan.request import PlanRequest
 from rtbf.progress import Progress, silent
@@ -225,7 +225,9 @@ def _learn(
         clip_norm="1",
         checkpoint_every=steps,
     )
-    run_loop(spec, trainable(model), loss_at, after_step=lambda _step, _loss: False, checkpoint=None, progress=progress, step_name=what)
+    run_loop(
+        spec, trainable(model), by_loss(loss_at), after_step=lambda _step, _loss: False, checkpoint=None, progress=progress, step_name=what
+    )
     model.eval()
 
 

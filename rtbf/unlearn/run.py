@@ -28,7 +28,7 @@ from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.load import environment
 from rtbf.lm.recipes.plain import save_model
 from rtbf.lm.scoring import score_items
-from rtbf.lm.training import LoopSpec, run_loop
+from rtbf.lm.training import FolderCheckpoints, LoopSpec, by_loss, run_loop
 from rtbf.plan.card import load, method_card
 from rtbf.plan.record import FORGET_BATCH, RETAIN_BATCH
 from rtbf.plan.stop import stop_rule_for
@@ -199,9 +199,9 @@ def _train_adapter(
     steps = run_loop(
         _loop_spec(plan, _run_digest(plan_digest, material.withheld)),
         trainable(model),
-        loss_at,
+        by_loss(loss_at),
         after_step=after_step,
-        checkpoint=checkpoint,
+        checkpoint=FolderCheckpoints(folder=checkpoint),
         extra_state=lambda: {"curve": [_as_json(point) for point in curve], "held": held[0]},
         restore_extra=restore,
         progress=progress,

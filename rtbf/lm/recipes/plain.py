@@ -24,7 +24,7 @@ from rtbf.lm.adapters import attach_lora, merge, trainable
 from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.encoding import Item, training_items
 from rtbf.lm.load import context_tokens, device_of_choice, load_model, load_tokenizer
-from rtbf.lm.training import LoopSpec, run_loop
+from rtbf.lm.training import FolderCheckpoints, LoopSpec, by_loss, run_loop
 from rtbf.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -190,7 +190,8 @@ def _learn(
         sums, counts = nll_sums(answer_logits(model, [items[at] for at in batches[epoch][place]]))
         return sums.sum() / counts.sum()
 
-    run_loop(spec, trainable(model), loss_at, after_step=lambda _step, _loss: False, checkpoint=checkpoint, progress=progress)
+    kept = None if checkpoint is None else FolderCheckpoints(folder=checkpoint)
+    run_loop(spec, trainable(model), by_loss(loss_at), after_step=lambda _step, _loss: False, checkpoint=kept, progress=progress)
 
 
 def _new_tokenizer(records: Sequence[Record]) -> PreTrainedTokenizerFast:

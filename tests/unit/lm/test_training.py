@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rtbf.errors import Fault
-from rtbf.lm.training import LoopSpec, rate_at, run_loop
+from rtbf.lm.training import FolderCheckpoints, LoopSpec, by_loss, rate_at, run_loop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,8 @@ class Network:
 
     def loss_at(self, step: int) -> torch.Tensor:
         data = torch.randn(6, 4, generator=torch.Generator().manual_seed(step))
-        return (self.layers(data) - data.sum(dim=1, keepdim=True)).square().mean()
+        loss: torch.Tensor = (self.layers(data) - data.sum(dim=1, keepdim=True)).square().mean()
+        return loss
 
     def bits(self) -> list[bytes]:
         return [parameter.detach().numpy().tobytes() for _, parameter in self.parameters]
@@ -55,7 +56,7 @@ def _run(network: Network, spec: LoopSpec, checkpoint: Path | None, *, kill_at: 
         network.seen.append(step)
         return step == stop_at
 
-    def progress(_step: str, done: int, _total: int) -> None:
+    def progress(step: str, done: int, total: int) -> None:
         if done == kill_at:
             raise Killed
 
@@ -65,9 +66,9 @@ def _run(network: Network, spec: LoopSpec, checkpoint: Path | None, *, kill_at: 
     return run_loop(
         spec,
         network.parameters,
-        network.loss_at,
+        by_loss(network.loss_at),
         after_step=after_step,
-        checkpoint=checkpoint,
+        checkpoint=None if checkpoint is None else FolderCheckpoints(folder=checkpoint),
         extra_state=lambda: network.seen,
         restore_extra=restore,
         progress=progress,
@@ -129,7 +130,13 @@ def test_a_loss_that_is_not_finite_is_a_fault_and_its_step_is_not_kept(tmp_path:
         return network.loss_at(step) * (bad if step == 4 else 1.0)
 
     with pytest.raises(Fault) as raised:
-        run_loop(SPEC, network.parameters, loss_at, after_step=lambda _step, _loss: False, checkpoint=tmp_path / "state")
+        run_loop(
+            SPEC,
+            network.parameters,
+            by_loss(loss_at),
+            after_step=lambda _step, _loss: False,
+            checkpoint=FolderCheckpoints(folder=tmp_path / "state"),
+        )
 
     assert "not finite" in str(raised.value) or "finite" in raised.value.expected
     assert network.bits() == good.bits()
@@ -173,10 +180,52 @@ def test_the_gradient_is_clipped() -> None:
     run_loop(
         replace(SPEC, max_steps=1),
         network.parameters,
-        lambda step: 1e6 * network.loss_at(step),
+        by_loss(lambda step: 1e6 * network.loss_at(step)),
         after_step=lambda *_: False,
         checkpoint=None,
     )
 
     norm = torch.stack([parameter.grad.square().sum() for _, parameter in network.parameters if parameter.grad is not None]).sum().sqrt()
     assert norm.item() == pytest.approx(1.0, rel=1e-4)
+
+
+def test_without_clipping_the_gradient_stays_as_it_was_laid_down() -> None:
+    network, plain = Network(), Network()
+    torch.manual_seed(SPEC.seed * 1_000_003 + 1)  # what the loop does before step 1, for the dropout
+    plain.loss_at(1).backward()  # type: ignore[no-untyped-call]
+
+    run_loop(
+        replace(SPEC, max_steps=1, clip_norm="none"),
+        network.parameters,
+        by_loss(network.loss_at),
+        after_step=lambda *_: False,
+        checkpoint=None,
+    )
+
+    for (_, mine), (_, theirs) in zip(network.parameters, plain.parameters, strict=True):
+        assert mine.grad is not None
+        assert theirs.grad is not None
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=0, atol=0)
+
+
+def test_a_caller_may_lay_down_the_gradient_and_choose_the_rate() -> None:
+    """AdamW's first step moves each weight by the rate against the gradient's sign, whatever its size."""
+    network = Network()
+    before = [parameter.detach().clone() for _, parameter in network.parameters]
+
+    def gradient_at(_step: int) -> float:
+        for _, parameter in network.parameters:
+            parameter.grad = torch.full_like(parameter, 3.0)
+        return 0.0
+
+    run_loop(
+        replace(SPEC, max_steps=1, clip_norm="none"),
+        network.parameters,
+        gradient_at,
+        after_step=lambda *_: False,
+        checkpoint=None,
+        rate=lambda _spec, _step: 0.25,
+    )
+
+    for earlier, (_, parameter) in zip(before, network.parameters, strict=True):
+        torch.testing.assert_close(parameter.detach(), earlier - 0.25)
