@@ -7,6 +7,7 @@
     trust.json     what auditors need to check our reports; trust-next.json waits for the root's signature
     log/           the log signer's state, and the signed tree heads, unless they are named elsewhere
     models/        models trained here, and unlearned ones
+    shards/        sealed checkpoints and training logs of sharded models, by family
     artefacts/     adapters, training checkpoints and sealed score logs, by ticket
     corpora/       corpora made here (the demo's); others stay where their owner keeps them
     index/         search indexes
@@ -27,7 +28,7 @@ from rtbf.files import make_private_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FOLDERS = ("keys", "log", "models", "artefacts", "corpora", "index", "reports", "outbox")
+_FOLDERS = ("keys", "log", "models", "shards", "artefacts", "corpora", "index", "reports", "outbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,10 @@ class Home:
     def models(self) -> Path:
         """Return the folder of weights made here."""
         return self.path / "models"
+
+    def shards_of(self, family_id: str) -> Path:
+        """Return the folder of one sharded training and all its later ones."""
+        return self.path / "shards" / family_id
 
     @property
     def corpora(self) -> Path:
