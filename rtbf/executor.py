@@ -6,16 +6,13 @@ person does not wait for it. A stage that is run again after a crash resumes, an
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtbf.errors import ExtraMissing, IllegalMove, RTBFError, TicketBusy
-from rtbf.evidence.timestamp import http_post
+from rtbf.errors import ExtraMissing
 from rtbf.files import make_private_folder, replace_file
 from rtbf.footprint.record import Footprint
 from rtbf.footprint.run import find_footprint
+from rtbf.issuing import issued, reissue
 from rtbf.pipeline.closing import finish_ticket
 from rtbf.pipeline.footprints import finish_footprint, footprint_revision
 from rtbf.pipeline.item_log import SEALED_NAME
@@ -25,22 +22,16 @@ from rtbf.pipeline.plans import approved_plan, finish_plan, reopen_planning, req
 from rtbf.pipeline.purge import purge_if_closed
 from rtbf.pipeline.qualified import qualification_use
 from rtbf.pipeline.questions import SealedPasses, open_sealed_questions, seal_questions
-from rtbf.pipeline.reporting import case_of
-from rtbf.pipeline.reports import drop_unrecorded_reports, outdated_reports
-from rtbf.pipeline.stamping import ask_time_stamp
-from rtbf.pipeline.upkeep import run_upkeep
-from rtbf.pipeline.work import clear_error, finish_superseding, finish_unlearning, finish_verification, is_measured
+from rtbf.pipeline.reports import outdated_reports
+from rtbf.pipeline.work import clear_error, finish_unlearning, finish_verification, is_measured
 from rtbf.plan.decisions import Decisions
 from rtbf.plan.request import PlanRequest
 from rtbf.plan.withhold import withheld_records
 from rtbf.progress import Progress, silent
-from rtbf.report.predicate import SupersededPart
-from rtbf.report.run import Authority, Signers, issue_report
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
 from rtbf.store.holds import all_holds
 from rtbf.store.identifiers import open_identifiers
-from rtbf.store.leases import claim_lease, release_lease, renew_lease
 from rtbf.store.records import latest_record, record_with_digest
 from rtbf.store.restrictions import restricted_records
 from rtbf.store.ticket_keys import ticket_key
@@ -50,29 +41,14 @@ from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required, view_ticket
 from rtbf.unlearn.record import Unlearned
 from rtbf.vault.envelope import place_of, seal
+from rtbf.work_lease import leased
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from rtbf.installation import Installation
-    from rtbf.pipeline.upkeep import UpkeepDone
-    from rtbf.report.record import Report
     from rtbf.ticket_view import TicketView
-    from rtbf.verify.record import Verification
-
-_HEARTBEATS_PER_LEASE = 3
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkSettings:
-    """What the edge read from its settings: the lease in seconds, torch threads, phone region, and this process's name."""
-
-    lease_s: int
-    torch_threads: int
-    phone_region: str
-    owner: str
-    state_time_out_s: float | None = None
-    """Seconds that one state of one arm may take in a verification; None for no limit."""
+    from rtbf.work_lease import WorkSettings
 
 
 def advance(
@@ -83,7 +59,7 @@ def advance(
     Raises TicketBusy while another process works on it. Whatever a stage raises leaves the ticket where it was, so the
     same call continues.
     """
-    with _leased(installation, ticket_id, progress, work) as beat:
+    with leased(installation, ticket_id, progress, work) as beat:
         clear_error(installation, ticket_id)
         while True:
             with installation.transaction() as session:
@@ -94,7 +70,7 @@ def advance(
                 break
             _STAGES[stage](installation, ticket_id, actor, beat, work)
         if ticket_id in outdated_reports(installation, ticket_id):
-            _reissue(installation, ticket_id, actor)
+            reissue(installation, ticket_id, actor)
     purge_if_closed(installation, ticket_id, actor)
     return view_ticket(installation, ticket_id)
 
@@ -103,49 +79,10 @@ def plan_ticket(
     installation: Installation, ticket_id: str, actor: str, request: PlanRequest, progress: Progress = silent, *, work: WorkSettings
 ) -> TicketView:
     """Make a new plan as `request` says, in place of the ticket's earlier one if any; return where the ticket stands."""
-    with _leased(installation, ticket_id, progress, work) as beat:
+    with leased(installation, ticket_id, progress, work) as beat:
         require_plannable(installation, ticket_id)
         _plan(installation, ticket_id, actor, beat, work, request)
     return view_ticket(installation, ticket_id)
-
-
-@contextlib.contextmanager
-def _leased(installation: Installation, ticket_id: str, progress: Progress, work: WorkSettings) -> Iterator[Progress]:
-    """Hold the ticket's lease for a block: a thread keeps it alive, also through steps that report nothing for minutes.
-
-    The yielded progress raises TicketBusy once another process has taken the lease over: then this one stops.
-    """
-    with installation.transaction() as session:
-        claim_lease(session, ticket_id, work.owner, installation.clock(), work.lease_s)
-    is_over = threading.Event()
-    lost: list[RTBFError] = []
-
-    def keep() -> None:
-        while not is_over.wait(work.lease_s / _HEARTBEATS_PER_LEASE):
-            try:
-                with installation.transaction() as session:
-                    renew_lease(session, ticket_id, work.owner, installation.clock(), work.lease_s)
-            except TicketBusy as busy:
-                lost.append(busy)
-                return
-            except RTBFError:
-                # The database is away for a moment; the stage itself will meet that, or the next beat succeeds.
-                continue
-
-    def guarded(step: str, done: int, total: int) -> None:
-        if lost:
-            raise lost[0]
-        progress(step, done, total)
-
-    keeper = threading.Thread(target=keep, name=f"lease of {ticket_id}", daemon=True)
-    keeper.start()
-    try:
-        yield guarded
-    finally:
-        is_over.set()
-        keeper.join()
-        with installation.transaction() as session:
-            release_lease(session, ticket_id, work.owner)
 
 
 def _locate(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
@@ -246,86 +183,12 @@ def _verify(installation: Installation, ticket_id: str, actor: str, progress: Pr
     log_path = installation.home.artefacts_of(ticket_id, plan.attempt)
     make_private_folder(log_path)
     replace_file(log_path / SEALED_NAME, seal(key, place_of(ticket_id, "artefact", "item_log", plan.attempt), item_log))
-    report = _issued(installation, verification, actor, None)
+    report = issued(installation, verification, actor, None)
     finish_verification(installation, verification, report, actor)
     # The log holds all that the passes held; they were kept for a run that is killed.
     passes.drop()
     # The event that seals the report comes under a head at once, where the log key is.
     newest_sealed(installation)
-
-
-def reissue_report(installation: Installation, ticket_id: str, actor: str, *, work: WorkSettings) -> Report:
-    """Issue a report on the ticket's newest verdict as things stand now; it names the one it stands in for, and both stay.
-
-    Raises IllegalMove when the present attempt has no report yet, TicketBusy while another process works on it.
-    """
-    with _leased(installation, ticket_id, silent, work):
-        return _reissue(installation, ticket_id, actor)
-
-
-def renew_reports(installation: Installation, actor: str, *, work: WorkSettings) -> int:
-    """Issue anew the report of every closed ticket whose newest one was issued before it closed; return how many those were.
-
-    The report that leads to the closing letter cannot name that letter, nor the day the clock stopped. Tickets that are
-    being worked on have their turn next time.
-    """
-    renewed = 0
-    for ticket_id in outdated_reports(installation):
-        with contextlib.suppress(TicketBusy):
-            reissue_report(installation, ticket_id, actor, work=work)
-            renewed += 1
-    return renewed
-
-
-def keep_up(installation: Installation, actor: str, *, work: WorkSettings) -> UpkeepDone:
-    """Take every step of upkeep once, after the reports that time has overtaken were issued anew."""
-    return run_upkeep(installation, actor, {"reports": lambda _installation, by: renew_reports(installation, by, work=work)})
-
-
-def _reissue(installation: Installation, ticket_id: str, actor: str) -> Report:
-    view = view_ticket(installation, ticket_id)
-    if view.report is None or view.verification is None or view.report.attempt != view.attempt:
-        raise IllegalMove(
-            found=f"no report on attempt {view.attempt} of {ticket_id} (state '{view.state}')",
-            expected="a ticket whose present attempt was verified",
-            remedy=f"`rtbf run {ticket_id}` and see what it waits for",
-        )
-    report = _issued(installation, view.verification, actor, view.report)
-    finish_superseding(installation, report, actor)
-    # The event that seals the report comes under a head at once, where the log key is.
-    newest_sealed(installation)
-    return report
-
-
-def _issued(installation: Installation, verification: Verification, actor: str, earlier: Report | None) -> Report:
-    """Sign the ledger's head, then a report that names it; leftovers of an issue that a crash cut short go first."""
-    ticket_id = verification.ticket_id
-    supersedes = None if earlier is None else SupersededPart(report_id=earlier.report_id, envelope_sha256=earlier.envelope_sha256)
-    case = case_of(installation, verification, actor, supersedes=supersedes)
-    drop_unrecorded_reports(installation, ticket_id)
-    return issue_report(
-        case,
-        folder=installation.home.report_of(ticket_id, case.report_id),
-        signers=Signers(
-            envelope=installation.signing_key,
-            pdf=installation.pdf_key,
-            pdf_certificate=installation.pdf_certificate,
-            pdf_ca=installation.pdf_ca,
-        ),
-        trust=installation.trust_bytes,
-        authority=_authority(installation),
-    )
-
-
-def _authority(installation: Installation) -> Authority | None:
-    url = installation.tsa_url
-    if url is None:
-        return None
-    return Authority(
-        stamp=lambda content: ask_time_stamp(installation, content),
-        answer=lambda request: http_post(url, request, installation.tsa_timeout_s),
-        roots=installation.tsa_roots,
-    )
 
 
 def _settle_verdict(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:

@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from rtbf.config import read_settings
-from rtbf.executor import WorkSettings, advance
+from rtbf.executor import advance
 from rtbf.logs import configure_logs
 from rtbf.startup import open_home
 from rtbf.store.leases import this_process
+from rtbf.work_lease import WorkSettings
 from workers.app import ADVANCE_TASK, app
 from workers.backoff import BackOff
 from workers.nudge import Bench, answer_nudge

@@ -24,7 +24,7 @@ from rtbf.cli.errors import DONE, FAULT
 from rtbf.cli.upkeep import told
 from rtbf.cli.work import work_settings
 from rtbf.errors import BrokerUnreachable, LedgerBroken, LedgerForked, Outage
-from rtbf.executor import keep_up
+from rtbf.issuing import keep_up
 from rtbf.logs import configure_logs
 from rtbf.pipeline.ledger import sequence_events
 from rtbf.pipeline.upkeep import UPKEEP_ACTOR

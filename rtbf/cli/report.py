@@ -34,8 +34,8 @@ def report(context: CliContext, ticket_id: str, out: Path, *, again: bool, items
     Report, PDF, time-stamp and trust file lie beside it. The bundle is checked here as an auditor would check it. A ticket
     that closed after its last report gets a new one first: only that one can say that the deadline was kept.
     """
-    from rtbf.executor import reissue_report  # noqa: PLC0415 - the executor belongs to commands that run
     from rtbf.files import disk_errors_named, replace_file  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.issuing import reissue_report  # noqa: PLC0415 - the executor belongs to commands that run
     from rtbf.pipeline.bundling import bundle_of  # noqa: PLC0415
     from rtbf.pipeline.item_log import open_item_log  # noqa: PLC0415
     from rtbf.pipeline.reports import outdated_reports  # noqa: PLC0415

@@ -38,7 +38,7 @@ def upkeep(context: CliContext) -> int:
 
     Beside `rtbf sweep` it is not needed. Exit code 5 when a step failed; the others were taken all the same.
     """
-    from rtbf.executor import keep_up  # noqa: PLC0415 - the executor belongs to commands that run
+    from rtbf.issuing import keep_up  # noqa: PLC0415 - the executor belongs to commands that run
 
     done = keep_up(context.open_installation(), context.actor, work=work_settings(context))
     emit(context, {"done": dict(done.counts), "failed": dict(done.failed)}, lambda: told(done))

@@ -17,8 +17,8 @@ from rtbf.verify.packs import MAX_BYTES
 
 if TYPE_CHECKING:
     from rtbf.cli.context import CliContext
-    from rtbf.executor import WorkSettings
     from rtbf.ticket_view import TicketView
+    from rtbf.work_lease import WorkSettings
 
 
 @click.command("run")
@@ -133,8 +133,8 @@ def exit_code_for(view: TicketView) -> int:
 
 def work_settings(context: CliContext) -> WorkSettings:
     """Return how stages run in this process."""
-    from rtbf.executor import WorkSettings  # noqa: PLC0415 - the executor belongs to commands that run
     from rtbf.store.leases import this_process  # noqa: PLC0415
+    from rtbf.work_lease import WorkSettings  # noqa: PLC0415 - the executor belongs to commands that run
 
     settings = context.settings
     return WorkSettings(

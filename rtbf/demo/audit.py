@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.evidence.canonical import canonical_bytes
-from rtbf.executor import reissue_report
 from rtbf.files import make_private_folder, replace_file
+from rtbf.issuing import reissue_report
 from rtbf.pipeline.bundling import bundle_of
 from rtbf.pipeline.reports import outdated_reports
 from rtbf.report.bundle import BUNDLE_NAME, ENVELOPE_NAME, EVENTS_NAME, HANDED_OUT, PDF_NAME, write_bundle
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rtbf.executor import WorkSettings
     from rtbf.installation import Installation
+    from rtbf.work_lease import WorkSettings
 
 _CONTAINER = b"/Contents <"
 """Where the signature lies in a signed PDF; a byte before it belongs to the pages."""

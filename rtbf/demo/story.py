@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rtbf.demo.audit import Audited, audit, hand_out
 from rtbf.demo.community import Person, invent_people, write_corpus
-from rtbf.executor import WorkSettings, advance, plan_ticket
+from rtbf.executor import advance, plan_ticket
 from rtbf.foundry import TrainingRequest, ask_model, train_model
 from rtbf.installation import create_installation
 from rtbf.pipeline.approvals import decide_plan
@@ -29,6 +29,7 @@ from rtbf.policy import Policy
 from rtbf.registration import add_corpus
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import TicketView
+from rtbf.work_lease import WorkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

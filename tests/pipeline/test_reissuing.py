@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rtbf.errors import IllegalMove
-from rtbf.executor import WorkSettings, keep_up, reissue_report, renew_reports
+from rtbf.issuing import keep_up, reissue_report, renew_reports
 from rtbf.pipeline.bundling import bundle_of
 from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.reports import drop_unrecorded_reports, outdated_reports
 from rtbf.report.check.run import check_bundle
 from rtbf.store.leases import claim_lease
 from rtbf.ticket_view import report_folder
+from rtbf.work_lease import WorkSettings
 from tests.desk import Desk, open_desk
 from tests.issued import issue
 

@@ -9,19 +9,16 @@ fluent. A teacher-forced score needs none, and would be −∞ wherever the filt
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
 
 from rtbf.lm.answers import answer_blocks
-from rtbf.lm.states.adapter import adapter_off
 from rtbf.lm.states.answer_scores import answer_scores, read_labels
 from rtbf.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Sequence
 
     from rtbf.lm.answers import AnswerLogits
     from rtbf.lm.encoding import Item
@@ -43,22 +40,24 @@ def guided_scores(
     """Return for each w of `weights` the scores of `items`, in their order, under the guided distribution: log-probs and hits.
 
     The two models run one after the other on each batch, and their logits are taken block by block, so that no more than
-    two blocks of them stand at once, whatever the vocabulary. Raises ValueError when both are one object (a state of it
-    cannot be two at once) or when their vocabularies differ.
+    two blocks of them stand at once, whatever the vocabulary. Raises ValueError when both are one object or when their vocabularies differ.
     """
     if before is after:
-        raise ValueError("the models of before and after are one object; for an adapter use guided_scores_of_adapter")
-    return _guided(before, nullcontext, after, items, weights, batch_items, progress)
-
-
-def guided_scores_of_adapter(
-    model: torch.nn.Module, items: Sequence[Item], *, batch_items: int = _BATCH_ITEMS
-) -> dict[float, list[ItemScores]]:
-    """Return the same where the base is the model of before and the base with its adapter that of after.
-
-    Raises BadInput for a model without an unmerged, plain LoRA adapter.
-    """
-    return _guided(model, lambda: adapter_off(model), model, items, WEIGHTS, batch_items, silent)
+        raise ValueError("the models of before and after are one object")
+    order = sorted(range(len(items)), key=lambda place: (-items[place].length, place))
+    scores: dict[float, dict[int, ItemScores]] = {weight: {} for weight in weights}
+    for start in range(0, len(order), batch_items):
+        places = order[start : start + batch_items]
+        batch = [items[place] for place in places]
+        read: dict[float, list[tuple[list[float], list[bool]]]] = {weight: [] for weight in weights}
+        with torch.no_grad():
+            for old, new in _blocks(before, after, batch):
+                for weight, found in read.items():
+                    found.append(read_labels(guided_log_probs(old.logits.to(new.logits.device), new.logits, weight), new.labels))
+        for weight, found in read.items():
+            scores[weight] |= zip(places, answer_scores(batch, found), strict=True)
+        progress("guiding one model by the other", start + len(batch), len(items))
+    return {weight: [of_items[place] for place in range(len(items))] for weight, of_items in scores.items()}
 
 
 def guided_log_probs(before: torch.Tensor, after: torch.Tensor, weight: float) -> torch.Tensor:
@@ -68,41 +67,11 @@ def guided_log_probs(before: torch.Tensor, after: torch.Tensor, weight: float) -
     return torch.log_softmax(log_after + weight * (log_before - log_after), dim=-1)
 
 
-def _guided(
-    before: torch.nn.Module,
-    as_before: Callable[[], AbstractContextManager[None]],
-    after: torch.nn.Module,
-    items: Sequence[Item],
-    weights: Sequence[float],
-    batch_items: int,
-    progress: Progress,
-) -> dict[float, list[ItemScores]]:
-    order = sorted(range(len(items)), key=lambda place: (-items[place].length, place))
-    scores: dict[float, dict[int, ItemScores]] = {weight: {} for weight in weights}
-    for start in range(0, len(order), batch_items):
-        places = order[start : start + batch_items]
-        batch = [items[place] for place in places]
-        read: dict[float, list[tuple[list[float], list[bool]]]] = {weight: [] for weight in weights}
-        with torch.no_grad():
-            for old, new in _blocks(before, as_before, after, batch):
-                for weight, found in read.items():
-                    found.append(read_labels(guided_log_probs(old.logits.to(new.logits.device), new.logits, weight), new.labels))
-        for weight, found in read.items():
-            scores[weight] |= zip(places, answer_scores(batch, found), strict=True)
-        progress("guiding one model by the other", start + len(batch), len(items))
-    return {weight: [of_items[place] for place in range(len(items))] for weight, of_items in scores.items()}
-
-
-def _blocks(
-    before: torch.nn.Module, as_before: Callable[[], AbstractContextManager[None]], after: torch.nn.Module, batch: Sequence[Item]
-) -> Iterator[tuple[AnswerLogits, AnswerLogits]]:
+def _blocks(before: torch.nn.Module, after: torch.nn.Module, batch: Sequence[Item]) -> Iterator[tuple[AnswerLogits, AnswerLogits]]:
     """Yield both models' logits of the same positions, block by block; raises ValueError when they do not fit each other."""
     olds, news = answer_blocks(before, batch), answer_blocks(after, batch)
     while True:
-        # Each block is computed when it is asked for: entered here, the state of before holds for the old block alone.
-        with as_before():
-            old = next(olds, None)
-        new = next(news, None)
+        old, new = next(olds, None), next(news, None)
         if old is None or new is None:
             if old is not new:
                 raise ValueError("two models whose answers come in different blocks: they are not of one architecture")

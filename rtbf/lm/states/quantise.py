@@ -70,27 +70,6 @@ def quantised_rows(rows: torch.Tensor, kind: Kind) -> torch.Tensor:
     return (levels[codes.long()] * scales).flatten()[: rows.numel()].view(rows.shape)
 
 
-def changed_codes(before: torch.nn.Module, after: torch.nn.Module, kind: Kind) -> float:
-    """Return the share of linear weights, 0 to 1, whose code differs between two models (sheet 5.6).
-
-    A low share says that quantising `after` gives nearly the weights of quantising `before`: the change would be rolled
-    back. A weight whose code stays may still move with its block's scale. For an adapter compare the base with the
-    merged copy; of a model that wears one, the base's weights are read. Raises ValueError for models of different shape.
-    """
-    _require_kind(kind)
-    own, others = linear_layers(before), linear_layers(after)
-    if [(layer.name, layer.weight.shape) for layer in own] != [(layer.name, layer.weight.shape) for layer in others]:
-        raise ValueError("the two models do not have the same linear layers")
-    changed, total = 0, 0
-    for one, other in zip(own, others, strict=True):
-        rows = one.rows()
-        is_changed = _encoded(rows, kind)[0] != _encoded(other.rows().to(rows.device), kind)[0]
-        # The padding behind the last weight is 0 in both.
-        changed += int(is_changed.sum())
-        total += rows.numel()
-    return changed / total
-
-
 def _require_kind(kind: str) -> None:
     if kind not in {"int8", "nf4"}:
         raise ValueError(f"no quantisation is called '{kind}'")

@@ -9,11 +9,9 @@ import pytest
 import torch
 import transformers
 
-from rtbf.errors import BadInput
 from rtbf.lm.scoring import score_items
-from rtbf.lm.states.diff import guided_log_probs, guided_scores, guided_scores_of_adapter
+from rtbf.lm.states.diff import guided_log_probs, guided_scores
 from tests import tiny
-from tests.unit.lm.states.bits import adapted, fingerprint
 
 each_family = pytest.mark.parametrize("family", tiny.FAMILIES)
 
@@ -83,18 +81,6 @@ def test_a_weight_of_one_scores_as_the_model_of_before() -> None:
         assert score.hits == own.hits
 
 
-@each_family
-def test_a_base_and_its_adapter_are_guided_as_two_models_and_left_as_they_were(family: str) -> None:
-    model, base = adapted(family), tiny.network(family)
-    before = fingerprint(model)
-
-    found = guided_scores_of_adapter(model, tiny.items())
-
-    assert found == guided_scores(base, model, tiny.items())
-    assert found[4] != found[1]
-    assert fingerprint(model) == before
-
-
 def test_what_was_taken_from_a_token_is_given_back_with_interest() -> None:
     """The model of after holds one token back by 3 nats in its output layer; guided by 2 it is ahead of the model of before."""
     before, after = tiny.network("gpt_neox"), tiny.network("gpt_neox")
@@ -111,7 +97,7 @@ def test_what_was_taken_from_a_token_is_given_back_with_interest() -> None:
     assert np.mean(score_items(after, [item])[0].log_probs) < mean[1] < mean[2] < mean[4]
 
 
-def test_one_object_other_vocabularies_and_a_missing_adapter_are_refused() -> None:
+def test_one_object_and_other_vocabularies_are_refused() -> None:
     model = tiny.network("llama")
     shape: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     other = transformers.LlamaForCausalLM(transformers.LlamaConfig(vocab_size=64, **shape))
@@ -120,5 +106,3 @@ def test_one_object_other_vocabularies_and_a_missing_adapter_are_refused() -> No
         guided_scores(model, model, tiny.items())
     with pytest.raises(ValueError, match="vocabularies of 61 and 64 tokens"):
         guided_scores(model, other, tiny.items())
-    with pytest.raises(BadInput, match="without an unmerged LoRA adapter"):
-        guided_scores_of_adapter(model, tiny.items())

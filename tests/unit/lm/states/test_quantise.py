@@ -10,7 +10,7 @@ import torch
 from scipy.stats import norm
 
 from rtbf.lm.states.adapter import adapter_off, merged_copy
-from rtbf.lm.states.quantise import NF4_LEVELS, Kind, changed_codes, quantised, quantised_rows
+from rtbf.lm.states.quantise import NF4_LEVELS, Kind, quantised, quantised_rows
 from rtbf.lm.states.weights import linear_layers
 from tests import tiny
 from tests.unit.lm.states.bits import adapted, fingerprint, furthest, log_probs
@@ -180,44 +180,6 @@ def test_an_error_inside_leaves_the_weights_as_they_were(kind: Kind) -> None:
         raise KeyError
 
     assert fingerprint(model) == before
-
-
-def test_the_share_of_changed_codes_is_counted_weight_by_weight() -> None:
-    before, after = tiny.network("gpt2"), tiny.network("gpt2")
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for layer in linear_layers(after):
-            layer.weight.add_(0.05 * torch.randn(layer.weight.shape, generator=generator))
-
-    found = changed_codes(before, after, "nf4")
-
-    pairs = [
-        (_nf4_codes_by_hand(one.rows().numpy()), _nf4_codes_by_hand(other.rows().numpy()))
-        for one, other in zip(linear_layers(before), linear_layers(after), strict=True)
-    ]
-    differing = sum(int((one != other).sum()) for one, other in pairs)
-    assert found == pytest.approx(differing / sum(len(one) for one, _ in pairs), abs=1e-4)
-    assert 0.05 < found < 0.95
-
-
-def test_a_small_change_changes_few_four_bit_codes_and_more_eight_bit_codes() -> None:
-    before, after = tiny.network("llama"), tiny.network("llama")
-    with torch.no_grad():
-        for layer in linear_layers(after):
-            layer.weight.mul_(1 + 1e-2 * torch.randn(layer.weight.shape, generator=torch.Generator().manual_seed(1)))
-
-    coarse, fine = changed_codes(before, after, "nf4"), changed_codes(before, after, "int8")
-
-    assert changed_codes(before, before, "nf4") == 0.0
-    assert 0.0 < coarse < 0.1
-    assert fine > 2 * coarse
-
-
-def test_codes_are_compared_by_the_layers_of_the_bases_and_only_between_equal_shapes() -> None:
-    assert changed_codes(tiny.network("qwen2"), adapted("qwen2"), "nf4") == 0.0  # the adapter is not in the base
-    assert changed_codes(tiny.network("qwen2"), merged_copy(adapted("qwen2"), None), "nf4") > 0.1
-    with pytest.raises(ValueError, match="same linear layers"):
-        changed_codes(tiny.network("gpt2"), tiny.network("llama"), "nf4")
 
 
 def test_an_unknown_kind_is_refused_before_anything_changes() -> None:
