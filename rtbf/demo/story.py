@@ -29,7 +29,6 @@ from rtbf.policy import Policy
 from rtbf.registration import add_corpus
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import TicketView
-from rtbf.work_lease import WorkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.progress import Progress
     from rtbf.ticket_view import TicketView
+    from rtbf.work_lease import WorkSettings
 
 SEED = 7
 N_PEOPLE = 20
