@@ -75,7 +75,7 @@ def train(
     lineage says so; while an open ticket was not searched in this version of the corpus, training is refused.
     """
     # torch takes seconds, which only this command and `complete` pay.
-    from rtbf.foundry import TrainingRequest, train_model  # noqa: PLC0415
+    from rtbf.foundry.training import TrainingRequest, train_model  # noqa: PLC0415
     from rtbf.pipeline.restriction import training_restriction  # noqa: PLC0415
     from rtbf.registration import require_name  # noqa: PLC0415
     from rtbf.store.registry import live_model  # noqa: PLC0415
@@ -117,7 +117,7 @@ def train(
 @click.pass_obj
 def complete(context: CliContext, name: str, prompt: str | None, revision: int | None) -> None:
     """Ask a model and print its greedy answer. Without PROMPT the question is asked for, and stays out of the shell's history."""
-    from rtbf.foundry import ask_model  # noqa: PLC0415 - torch takes seconds
+    from rtbf.foundry.asking import ask_model  # noqa: PLC0415 - torch takes seconds
 
     asked = prompt if prompt is not None else click.prompt("prompt", err=True)
     answer = ask_model(context.open_installation(), name, asked, revision=revision, threads=context.settings.torch_threads)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 from rtbf.demo.audit import Audited, audit, hand_out
 from rtbf.demo.community import Person, invent_people, write_corpus
 from rtbf.executor import advance, plan_ticket
-from rtbf.foundry import TrainingRequest, ask_model, train_model
+from rtbf.foundry.asking import ask_model
+from rtbf.foundry.training import TrainingRequest, train_model
 from rtbf.installation import create_installation
 from rtbf.pipeline.approvals import decide_plan
 from rtbf.pipeline.closing import close_ticket

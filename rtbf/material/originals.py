@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rtbf.corpora.reading import read_records, read_selected
-from rtbf.foundry import control_model
+from rtbf.foundry.controls import control_model
 from rtbf.lm.recipes.plain import Base
 from rtbf.plan.run import Selection
 from rtbf.store import registry

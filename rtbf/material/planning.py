@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rtbf.corpora.reading import read_records
 from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
-from rtbf.foundry import ancestors_of, why_no_control
+from rtbf.foundry.controls import ancestors_of, why_no_control
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, folder_context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.scoring import score_items, tokens_of

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRestriction:
-    """What `rtbf.foundry.train_model` has to be handed.
+    """What `rtbf.foundry.training.train_model` has to be handed.
 
     restricted   by corpus version, the records that open tickets were found in or that the suppression list drops
     unsearched   open tickets of identified persons that were not yet searched in the corpus's current version

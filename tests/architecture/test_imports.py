@@ -18,7 +18,7 @@ BREAKS = {
     "Time's arrow": ("rtbf/verify/record.py", "import rtbf.report.record"),
     "Stages are entered by the executor only": ("rtbf/pipeline.py", "import rtbf.footprint.run"),
     "What a stage works on is laid out for the executor only": ("rtbf/cli/work.py", "import rtbf.material.planning"),
-    "Models are made for the terminal, the story and the executor's side": ("rtbf/pipeline.py", "import rtbf.foundry"),
+    "Models are made for the terminal, the story and the executor's side": ("rtbf/pipeline.py", "import rtbf.foundry.training"),
     "The executor belongs to the terminal and the workers": ("rtbf/api/app.py", "import rtbf.executor"),
     "Settings are read at the edges only": ("rtbf/store/engine.py", "import rtbf.config"),
     "Logs are set up at the edges only": ("rtbf/pipeline.py", "import rtbf.logs"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rtbf.foundry import control_model
+from rtbf.foundry.controls import control_model
 from rtbf.lm.load import load_model
 from rtbf.material.battery import verification_battery
 from rtbf.pipeline.questions import open_sealed_questions

@@ -11,7 +11,7 @@ import pytest
 from rtbf.errors import ArtefactMismatch, PlanImpossible, RecordBroken
 from rtbf.evidence.canonical import digest_of
 from rtbf.footprint.record import Footprint, Hit, ModelReached
-from rtbf.foundry import TrainingRequest, train_model
+from rtbf.foundry.training import TrainingRequest, train_model
 from rtbf.material.battery import verification_battery
 from rtbf.material.planning import planned
 from rtbf.material.questions import RECORD_SETS, open_questions

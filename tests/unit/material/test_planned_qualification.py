@@ -10,7 +10,7 @@ import pytest
 from rtbf.errors import SignatureRefused
 from rtbf.evidence.canonical import digest_bytes
 from rtbf.footprint.record import Footprint, Hit, ModelReached
-from rtbf.foundry import TrainingRequest, train_model
+from rtbf.foundry.training import TrainingRequest, train_model
 from rtbf.material.planning import planned
 from rtbf.plan.qualification import keep_trial, sign_trial
 from rtbf.plan.request import PlanRequest

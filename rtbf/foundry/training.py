@@ -1,7 +1,6 @@
-"""Where models are made: the owner's, by `rtbf model train`, and the never-shown controls of a ticket, by the same recipe.
+"""Train a model of the owner's and register it, with its lineage and ledger event, in one transaction.
 
-A training that is killed continues from its checkpoint; a finished one is registered with its lineage and ledger event
-in one transaction. Controls are kept with the ticket's artefacts, named by what they were made from, and made once.
+A training that is killed continues from its checkpoint; until it is finished nothing is registered.
 """
 
 from __future__ import annotations
@@ -12,12 +11,9 @@ from typing import TYPE_CHECKING
 
 from rtbf.corpora.reading import read_records
 from rtbf.errors import BadInput, TrainingRestricted, UnknownName
-from rtbf.evidence.canonical import digest_of
-from rtbf.files import make_private_folder
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.folder import admit_model_folder
-from rtbf.lm.generation import complete
-from rtbf.lm.load import environment, load_model, load_tokenizer, prepare_torch
+from rtbf.lm.load import environment, prepare_torch
 from rtbf.lm.recipes.plain import Base, recipe_parameters, train
 from rtbf.lm.record import Model, TrainedOn
 from rtbf.progress import Progress, silent
@@ -26,15 +22,11 @@ from rtbf.store.actors import actor_id_for
 from rtbf.store.events import append_event
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from rtbf.corpora.corpus import CorpusEntry, Record
     from rtbf.installation import Installation
 
-CONTROL_SEED_STEP = 1_000
 _NAMED_TICKETS = 5
-CHEAP_CONTROL_FLOPS = 5e13
-"""A control is trained when 6 × parameters × tokens stays below this: about ten minutes on one slow CPU core."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +68,7 @@ def train_model(
         base = _base_of(installation, request, registry.all_models(session))
     left_out = set(restricted.get(entry.version.digest, ()))
     everything = list(read_records(entry, installation.home.resolved, progress))
-    records = _without(everything, left_out)
+    records = [record for record in everything if record.record_id not in left_out]
     excluded = tuple(record.record_id for record in everything if record.record_id in left_out)
     if excluded and not records:
         raise TrainingRestricted(
@@ -150,79 +142,3 @@ def _base_of(installation: Installation, request: TrainingRequest, models: Seque
             remedy=f"`rtbf model add {folder} --name NAME` first (with --trained-on CORPUS if you know it)",
         )
     return Base(folder=folder.resolve(), digest=digest)
-
-
-def ancestors_of(installation: Installation, model: Model) -> list[Model]:
-    """Return what the model was fine-tuned from, nearest first; unlearned revisions stand for the model they came from."""
-    found = []
-    with installation.transaction() as session:
-        base = registry.fine_tuning_base(session, model)
-        while base is not None:
-            found.append(base.model)
-            base = registry.fine_tuning_base(session, base.model)
-    return found
-
-
-def why_no_control(model: Model, ancestors: Sequence[Model], found_in: set[str], parameters: int, tokens: int) -> str | None:
-    """Return why a never-shown control is not trained for this model, or None when it is lawful and cheap enough.
-
-    ancestors   what the model was fine-tuned from, nearest first; found_in: corpus versions that hold the person's records
-    """
-    values = dict(model.recipe)
-    if values.get("recipe") != "plain" or model.seed is None or len(model.trained_on) != 1:
-        return "the model was not trained here by a recorded recipe, so it cannot be trained again without the records"
-    if any(trained.version in found_in for ancestor in ancestors for trained in ancestor.trained_on):
-        return "a base of the model was itself trained on the person's records, so a control made from it would know them"
-    flops = 6 * parameters * tokens * int(values["epochs"])
-    if flops > CHEAP_CONTROL_FLOPS:
-        return f"training one would take about {flops:.0e} floating-point operations; the limit is {CHEAP_CONTROL_FLOPS:.0e}"
-    return None
-
-
-def control_model(
-    installation: Installation,
-    model: Model,
-    original: Path,
-    entry: CorpusEntry,
-    without: Sequence[str],
-    ticket_id: str,
-    number: int,
-    *,
-    base: Base | None,
-    progress: Progress = silent,
-) -> tuple[Path, str, int]:
-    """Return (folder, digest, seed) of control `number` from 1: the model's recipe on its records without `without`.
-
-    Made once per ticket and set of records: a second call finds it. Its tokenizer is the original's.
-    """
-    assert model.seed is not None
-    seed = model.seed + CONTROL_SEED_STEP * number
-    name = digest_of([list(model.recipe), seed, entry.version.digest, sorted(without), model.digest]).removeprefix("sha256:")[:16]
-    folder = installation.home.path / "artefacts" / ticket_id / "controls" / name
-    if not folder.is_dir():
-        make_private_folder(folder.parent)
-        train(
-            records=_without(read_records(entry, installation.home.resolved), {*without, *model.trained_on[0].excluded}),
-            parameters=model.recipe,
-            seed=seed,
-            base=base,
-            tokenizer_from=original,
-            target=folder,
-            checkpoint=folder.with_name(f".{name}.checkpoint"),
-            progress=lambda _step, done, total: progress(f"control model {number}", done, total),
-        )
-    return folder, digest_of_files(list_files(folder)), seed
-
-
-def _without(records: Iterable[Record], left_out: set[str]) -> list[Record]:
-    return [record for record in records if record.record_id not in left_out]
-
-
-def ask_model(installation: Installation, name: str, prompt: str, *, revision: int | None, threads: int) -> str:
-    """Return a registered model's greedy answer to `prompt`; the live revision when none is named."""
-    prepare_torch(threads)
-    with installation.transaction() as session:
-        registered = registry.live_model(session, name) if revision is None else registry.model_revision(session, name, revision)
-    folder = installation.home.resolved(registered.location)
-    model = load_model(folder, registered.model.digest, f"model {name}")
-    return complete(model, load_tokenizer(folder), prompt)
