@@ -23,6 +23,8 @@ demo: $(STAMP)  ## the whole story in minutes: people, a model, a ticket, unlear
 	@mkdir -p .demo
 	$(BIN)/rtbf demo --folder $(DEMO_HOME)
 
+# Two processes on two cores: torch threads of their own would only wait for each other.
+test: export OMP_NUM_THREADS = 1
 test: $(STAMP)  ## all tests: first those that need no server (two at a time), then integration and journey
 	$(BIN)/python -m pytest -n 2 $(QUICK) $(PYTEST_ARGS) $(if $(JUNIT),--junitxml=$(JUNIT)-quick.xml)
 	$(BIN)/python -m pytest tests/integration tests/journey $(PYTEST_ARGS) $(if $(JUNIT),--junitxml=$(JUNIT).xml)
