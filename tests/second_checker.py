@@ -154,7 +154,7 @@ def check_content(subjects: list[Json], p: Json, is_fourth: bool) -> None:  # no
         need(named["digest"] == used["digest"] and named["covers"] == used["covers"], "content: another qualification than planned")
         need(used["is_in_date"] or named["ends_on"] < p["report"]["issued_at"][:10], "content: a qualification called lapsed")
         need(not used["is_in_date"] or named["ends_on"] >= p["quorum"]["unlearning_started_at"][:10], "content: a lapsed qualification")
-    return RULES["check_second"](*judged, used)  # type: ignore[no-any-return]
+    return RULES["check_second"](*judged, used, p["unlearned"]["proof"])  # type: ignore[no-any-return]
 def check_approvals(p: Json, keys: Json) -> None:
     plan, quorum, issued, started = p["plan"], p["quorum"], at(p["report"]["issued_at"]), at(p["quorum"]["unlearning_started_at"])
     others, holders, live = {p["ticket"]["submitted_by"], plan["planned_by"], *p["decisions"]["deciders"]}, {}, set()

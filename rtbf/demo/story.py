@@ -30,6 +30,7 @@ from rtbf.policy import Policy
 from rtbf.registration import add_corpus
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import TicketView
+from rtbf.unlearn.record import FULL_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,7 +224,7 @@ def _audit(installation: Installation, ticket_id: str, narrator: Narrator, work:
 def _ask_again(installation: Installation, person: Person, view: TicketView, narrator: Narrator, work: WorkSettings) -> None:
     with _chapter(narrator, "The model is asked again: original, then unlearned", "work"):
         _ask(installation, person, narrator, work, 1)
-        if view.unlearned is not None and view.unlearned.kind == "merged":
+        if view.unlearned is not None and view.unlearned.kind in FULL_WEIGHTS:
             _ask(installation, person, narrator, work, 2)
 
 

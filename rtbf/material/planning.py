@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from rtbf.corpora.reading import read_records
 from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
-from rtbf.foundry.controls import ancestors_of, why_no_control
+from rtbf.foundry.controls import ancestors_of, why_no_control, why_not_retrained
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, folder_context_tokens, load_model, load_tokenizer, prepare_torch
+from rtbf.lm.recipes.plain import SAVED_EVERY_EPOCHS
 from rtbf.lm.scoring import score_items, tokens_of
 from rtbf.material.originals import control_of, earlier_records, records_gone
 from rtbf.material.questions import Encoding, Told, make_questions
@@ -88,6 +89,8 @@ def planned(
         restricted=restricted.get(reached.version, ()),
         now=now,
     )
+    if selection.card.artefact == "weights":
+        _require_retrainable(installation, view, model)
     told = _told(installation, model, entry, selection, records)
     level, controls, reason, control_cost, margins = _measure_level(
         installation, view, model, original, entry, records, told, selection, profile_named(profile).controls, progress
@@ -133,6 +136,17 @@ def _registered(installation: Installation, reached: ModelReached) -> tuple[Mode
     return registered.model, installation.home.resolved(registered.location), entry, models
 
 
+def _require_retrainable(installation: Installation, view: TicketView, model: Model) -> None:
+    found_in = {hit.version for hit in view.footprint.hits} if view.footprint is not None else set()
+    reason = why_not_retrained(model, ancestors_of(installation, model), found_in)
+    if reason is not None:
+        raise PlanImpossible(
+            found=reason,
+            expected="a model trained here on one corpus by a recorded recipe, on a base without the person's records",
+            remedy="plan with a method that changes the weights; see `rtbf method list`",
+        )
+
+
 def _trained_ids(records: Sequence[Record], gone: Collection[str]) -> list[str]:
     return [record.record_id for record in records if record.record_id not in gone]
 
@@ -170,9 +184,9 @@ def _told(installation: Installation, model: Model, entry: CorpusEntry, selectio
 
 def _kind_of(request: PlanRequest, selection: Selection) -> str:
     """Return what kind of artefact the plan will come to."""
-    if selection.card.artefact == "none":
-        return "unchanged"
-    return "merged" if request.is_merged else "adapter"
+    if selection.card.artefact == "adapter":
+        return "merged" if request.is_merged else "adapter"
+    return "retrained" if selection.card.artefact == "weights" else "unchanged"
 
 
 def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
@@ -211,9 +225,16 @@ def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
         forget_items=len(forget),
         forget_tokens=tokens_of(forget),
         retain_tokens=tokens_of(retain),
+        retraining_cost=_retraining_cost(model, corpus_tokens - tokens_of(forget)) if selection.card.artefact == "weights" else None,
     )
     made = f"{len(controls)} trained by the original's recipe without the {len(selection.forget.record_ids)} record(s)"
     return level, controls, reason or made, cost, _margins(after)
+
+
+def _retraining_cost(model: Model, tokens: int) -> int:
+    """Return what the recipe takes on so many tokens, and a stretch of it again: at most as long as between two saves."""
+    epochs = int(dict(model.recipe)["epochs"])
+    return training_cost(tokens, epochs + min(epochs, SAVED_EVERY_EPOCHS))
 
 
 def _margins(controls: Sequence[Sequence[ItemScores]]) -> dict[str, tuple[str, str]]:

@@ -25,7 +25,7 @@ from rtbf.report.lawful import (
     Residual,
 )
 from rtbf.ticket.record import IdentifierMark
-from rtbf.unlearn.record import CurvePoint
+from rtbf.unlearn.record import ArtefactKind, CurvePoint, TrainingProof
 from rtbf.verify.record import Arm, MeasuredSet, ProbeResult, QualificationUse, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -144,7 +144,7 @@ class PlanPart:
 class UnlearnedPart:
     """The artefact that came out. Its files are the statement's subjects."""
 
-    kind: Literal["unchanged", "merged", "adapter"]
+    kind: ArtefactKind
     artefact_digest: str
     base_digest: str
     withheld_records: int
@@ -152,6 +152,8 @@ class UnlearnedPart:
     steps: int
     stop_reason: str
     curve: tuple[CurvePoint, ...]
+    proof: TrainingProof | None
+    """How the weights came about, where they were made anew; class exact rests on it."""
     environment: dict[str, str]
 
 
@@ -159,7 +161,7 @@ class UnlearnedPart:
 class MeasuredPart:
     """How the probes were run, apart from their results."""
 
-    artefact_kind: Literal["unchanged", "merged", "adapter"]
+    artefact_kind: ArtefactKind
     arms: tuple[Arm, ...]
     environment: dict[str, str]
     repeat_delta_nats: str | None

@@ -33,7 +33,13 @@ def judged_again(predicate: AnyPredicate) -> Verdict | VerdictV1:
     """Return the verdict that the statement's probe results give; raises RecordBroken when they cannot be judged."""
     asked, kind = predicate.plan.class_requested, predicate.measured.artefact_kind
     if isinstance(predicate, Predicate):
-        return verdict.judge(predicate.probes, class_requested=asked, artefact_kind=kind, qualification=predicate.measured.qualification)
+        return verdict.judge(
+            predicate.probes,
+            class_requested=asked,
+            artefact_kind=kind,
+            qualification=predicate.measured.qualification,
+            proof=predicate.unlearned.proof,
+        )
     return verdict_v1.judge(predicate.probes, class_requested=asked, artefact_kind=kind)
 
 
