@@ -1,7 +1,7 @@
 """The shape of the signed statement: one definition that the builder fills and the offline checker reads back.
 
-An in-toto Statement v1 with the fourth version of our predicate, which follows PROTOCOL §4 as far as the records go;
-`predicate_v1` to `predicate_v3` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no
+An in-toto Statement v1 with the fifth version of our predicate, which follows PROTOCOL §4 as far as the records go;
+`predicate_v1` to `predicate_v4` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no
 personal data. Every number is an integer or decimal text, never a float.
 """
 
@@ -29,7 +29,7 @@ from rtbf.unlearn.record import ArtefactKind, CurvePoint, TrainingProof
 from rtbf.verify.record import Arm, MeasuredSet, ProbeResult, QualificationUse, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v4"
+PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v5"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
