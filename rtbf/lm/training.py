@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _SEED_STRIDE = 1_000_003
 _STATE_FILE = "state.safetensors"
+_TOLD = "rtbf.state"
 NO_CLIPPING = "none"
 
 
@@ -190,8 +191,9 @@ def _state(
         tensors[f"weight.{name}"] = parameter.detach()
         tensors[f"first_moment.{name}"] = state["exp_avg"]
         tensors[f"second_moment.{name}"] = state["exp_avg_sq"]
-    metadata = {"spec": digest_of(asdict(spec)), "step": str(step), "is_done": str(is_done), "extra": json.dumps(extra)}
-    return save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata=metadata)
+    # One entry: safetensors writes several in an order that changes from call to call, and equal states have equal bytes.
+    told = {"spec": digest_of(asdict(spec)), "step": str(step), "is_done": str(is_done), "extra": json.dumps(extra)}
+    return save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata={_TOLD: json.dumps(told, sort_keys=True)})
 
 
 def _restore(
@@ -221,5 +223,5 @@ def _restore(
 def read_metadata(content: bytes) -> dict[str, str]:
     """Return what a state says of itself: spec (a digest), step, is_done and the caller's extra (safetensors' header, no tensor)."""
     size = int.from_bytes(content[:8], "little")
-    metadata: dict[str, str] = json.loads(content[8 : 8 + size])["__metadata__"]
-    return metadata
+    told: dict[str, str] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][_TOLD])
+    return told

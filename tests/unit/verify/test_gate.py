@@ -107,8 +107,9 @@ def test_two_models_that_give_no_numbers_are_broken_and_not_mixed_up() -> None:
 
 def test_the_same_files_of_which_one_gives_no_number_are_a_mismatch() -> None:
     same_files = _arms((1, 3, 3))
+    told = ["unlearned and control-1 are the same files and score differently"]
 
-    assert _found(_observed((-0.1, math.nan, -1.2)), same_files) == ["unlearned and control-1 are the same files and score differently"]
+    assert _found(_observed((-0.1, math.nan, -1.2)), same_files) == told
     assert _found(_observed((-0.1, -math.inf, math.inf)), same_files) == [
         "unlearned and control-1 are the same files and score differently"
     ]
