@@ -232,7 +232,7 @@ def test_a_caller_may_lay_down_the_gradient_and_choose_the_rate() -> None:
 
 
 def test_equal_states_are_equal_bytes(tmp_path: Path) -> None:
-    """safetensors writes several entries of metadata in an order of its own each time: digests of states then differed by chance."""
+    """Safetensors writes several entries of metadata in an order of its own each time: digests of states then differed by chance."""
     first, second = Network(), Network()
     _run(first, SPEC, tmp_path / "a")
     _run(second, SPEC, tmp_path / "b")
