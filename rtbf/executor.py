@@ -142,7 +142,8 @@ def _plan(
 def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
     _require_ml()
     from rtbf.material.unlearning import rebuilding_work, unlearned_model, unlearning_material  # noqa: PLC0415
-    from rtbf.unlearn.run import rebuild, unlearn  # noqa: PLC0415
+    from rtbf.unlearn.anew import rebuild  # noqa: PLC0415
+    from rtbf.unlearn.run import unlearn  # noqa: PLC0415
 
     with installation.transaction() as session:
         plan, digest = approved_plan(session, ticket_id)

@@ -14,7 +14,7 @@ from rtbf.lm.recipes.plain import SAVED_EVERY_EPOCHS
 from rtbf.lm.scoring import score_items, tokens_of
 from rtbf.material.originals import control_of, earlier_records, records_gone
 from rtbf.material.questions import Encoding, Told, make_questions
-from rtbf.plan.card import load, probe_cards
+from rtbf.plan.card import load, method_card, probe_cards
 from rtbf.plan.cost import training_cost
 from rtbf.plan.decisions import require_decided
 from rtbf.plan.holds import held_items
@@ -76,7 +76,7 @@ def planned(
     decided = require_decided(view.footprint, decisions)
     reached = choose_model(request, view.footprint, decided, held_items(view.footprint, holds, now))
     prepare_torch(threads)
-    model, original, entry, models = _registered(installation, reached)
+    model, original, entry, models = _registered(installation, view, request, reached)
     records = list(read_records(entry, installation.home.resolved, progress))
     trained_ids = _trained_ids(records, records_gone(model, reached.version))
     selection = select(
@@ -89,8 +89,6 @@ def planned(
         restricted=restricted.get(reached.version, ()),
         now=now,
     )
-    if selection.card.artefact == "weights":
-        _require_retrainable(installation, view, model)
     told = _told(installation, model, entry, selection, records)
     level, controls, reason, control_cost, margins = _measure_level(
         installation, view, model, original, entry, records, told, selection, profile_named(profile).controls, progress
@@ -127,16 +125,25 @@ def planned(
     return plan, words
 
 
-def _registered(installation: Installation, reached: ModelReached) -> tuple[Model, Path, CorpusEntry, list[Model]]:
-    """Return the reached model, its folder, the corpus version it was trained on, and every model of the installation."""
+def _registered(
+    installation: Installation, view: TicketView, request: PlanRequest, reached: ModelReached
+) -> tuple[Model, Path, CorpusEntry, list[Model]]:
+    """Return the reached model, its folder, the corpus version it was trained on, and every model of the installation.
+
+    Raises PlanImpossible for a model that the method would have to make again and cannot.
+    """
     with installation.transaction() as session:
         registered = registry.model_with_digest(session, reached.digest)
         entry = registry.corpus_version(session, reached.version)
         models = [other.model for other in registry.all_models(session)]
+    _require_retrainable(installation, view, request, registered.model)
     return registered.model, installation.home.resolved(registered.location), entry, models
 
 
-def _require_retrainable(installation: Installation, view: TicketView, model: Model) -> None:
+def _require_retrainable(installation: Installation, view: TicketView, request: PlanRequest, model: Model) -> None:
+    """Return when the method makes no weights anew, or the model can be made again; raises PlanImpossible or UnknownName."""
+    if method_card(request.method).artefact != "weights":
+        return
     found_in = {hit.version for hit in view.footprint.hits} if view.footprint is not None else set()
     reason = why_not_retrained(model, ancestors_of(installation, model), found_in)
     if reason is not None:

@@ -13,7 +13,8 @@ from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_tor
 from rtbf.lm.record import Model, Removal
 from rtbf.material.originals import base_of, original_of, records_gone, selected_records, unlearned_ids
 from rtbf.store import registry
-from rtbf.unlearn.run import Material, Remaining
+from rtbf.unlearn.anew import Remaining
+from rtbf.unlearn.run import Material
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -33,8 +33,8 @@ from rtbf.plan.card import load, method_card
 from rtbf.plan.record import FORGET_BATCH, RETAIN_BATCH
 from rtbf.plan.stop import stop_rule_for
 from rtbf.progress import Progress, silent
-from rtbf.unlearn.method import Loss, Pair, Rebuild, Rebuilt
-from rtbf.unlearn.record import CurvePoint, TrainingProof, Unlearned
+from rtbf.unlearn.method import Loss, Pair
+from rtbf.unlearn.record import CurvePoint, Unlearned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +43,8 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from rtbf.corpora.corpus import Record
     from rtbf.lm.encoding import Item
     from rtbf.lm.item_scores import ItemScores
-    from rtbf.lm.recipes.plain import Base
     from rtbf.plan.record import Plan, StopRule
 
 _RETAIN_CHECK_ITEMS = 100
@@ -113,84 +111,6 @@ def unlearn(
         proof=None,
     )
     return record, served
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Remaining:
-    """What a plan leaves to be trained on, when the weights are made anew; see `rtbf.unlearn.method.Rebuild`.
-
-    withheld          records of the plan's forget set that stay among the inputs, in its order
-    near_duplicates   how many inputs share a run of `run_words` words with a forgotten record
-    unaudited         digests of bases whose own data nobody recorded
-    """
-
-    records: Sequence[Record]
-    parameters: tuple[tuple[str, str], ...]
-    seed: int
-    base: Base | None
-    original: Path
-    withheld: tuple[str, ...]
-    near_duplicates: int
-    run_words: int
-    unaudited: tuple[str, ...]
-
-
-def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *, progress: Progress = silent) -> tuple[Unlearned, Path]:
-    """Make the weights anew as the plan's method says; return the record, with how they came about, and their folder.
-
-    A run that was killed goes on, and ends in the same record. Raises Fault when a record to be forgotten is among the inputs.
-    """
-    forgotten = set(plan.forget.record_ids) - set(remaining.withheld)
-    ids = [record.record_id for record in remaining.records]
-    if not ids or not forgotten.isdisjoint(ids):
-        raise Fault(
-            found=f"{len(ids)} inputs, {len(forgotten.intersection(ids))} of them to be forgotten",
-            expected="at least one input and none to be forgotten",
-            remedy="nothing was changed; report this as a defect",
-        )
-    make_private_folder(folder)
-    target, states = folder / "retrained", folder / "checkpoint"
-    built: Rebuilt = load("method", plan.method).rebuild(
-        Rebuild(
-            records=remaining.records,
-            parameters=remaining.parameters,
-            seed=remaining.seed,
-            base=remaining.base,
-            original=remaining.original,
-            target=target,
-            states=states,
-            progress=lambda _step, done, total: progress("training anew", done, total),
-        )
-    )
-    shutil.rmtree(states, ignore_errors=True)
-    files = list_files(target)
-    record = Unlearned(
-        ticket_id=plan.ticket_id,
-        attempt=plan.attempt,
-        plan_digest=plan_digest,
-        method=plan.method,
-        kind="retrained",
-        artefact_digest=digest_of_files(files),
-        files=files,
-        base_digest=plan.model_digest,
-        withheld=remaining.withheld,
-        steps=built.steps,
-        stop_reason="recipe_ended",
-        curve=(),
-        environment=environment(),
-        proof=TrainingProof(
-            procedure=dict(remaining.parameters)["recipe"],
-            recipe_digest=digest_of(list(map(list, remaining.parameters))),
-            inputs=len(ids),
-            inputs_digest=digest_of(ids),
-            forgotten_inputs=len(forgotten.intersection(ids)),
-            near_duplicates=remaining.near_duplicates,
-            run_words=remaining.run_words,
-            rerun=built.rerun,
-            unaudited=remaining.unaudited,
-        ),
-    )
-    return record, target
 
 
 def _require_own_material(plan: Plan, material: Material) -> None:

@@ -390,3 +390,15 @@ def test_a_margin_that_the_controls_call_for_stands_in_the_plan_with_its_origin(
     by_name = {probe.name: probe for probe in plan.probes}
     assert (by_name["answer_probability"].margin, by_name["answer_probability"].margin_origin) == ("0.250000", "reference band")
     assert by_name["extraction_strength"].margin == probe_cards()["extraction_strength"].margin
+
+
+@pytest.mark.parametrize(
+    ("request_", "found"),
+    [
+        (PlanRequest(seed=4, method="full_retrain", is_merged=False), "merge=no with full_retrain"),
+        (PlanRequest(seed=4, method="npo", guarantee="dp"), "class dp of method npo"),
+    ],
+)
+def test_what_a_method_cannot_be_asked_for_is_refused_before_controls_are_trained(request_: PlanRequest, found: str) -> None:
+    with pytest.raises(BadInput, match=found):
+        _select(request_)
