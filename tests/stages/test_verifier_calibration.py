@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 SUBJECTS = 14
 SHORT = (NOOP, NEVER, "adapter", "refusal", OVER)
-SHAPE = Shape(hidden=96, layers=1, epochs=20, learning_rate="0.006")
+SHAPE = Shape(hidden=64, layers=1, epochs=20, learning_rate="0.01")
 SIZES = Sizes(siblings_per_record=1, candidates=99, neighbours=5, forms_records=1, sampled=1, samples=2, names=5, fluency=2)
 
 
