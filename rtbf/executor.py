@@ -24,6 +24,7 @@ from rtbf.pipeline.qualified import qualification_use
 from rtbf.pipeline.questions import SealedPasses, open_sealed_questions, seal_questions
 from rtbf.pipeline.reports import outdated_reports
 from rtbf.pipeline.work import clear_error, finish_unlearning, finish_verification, is_measured
+from rtbf.plan.card import method_card
 from rtbf.plan.decisions import Decisions
 from rtbf.plan.request import PlanRequest
 from rtbf.plan.withhold import withheld_records
@@ -39,7 +40,7 @@ from rtbf.store.tickets import find_ticket
 from rtbf.ticket import lifecycle
 from rtbf.ticket.record import Ticket
 from rtbf.ticket_view import required, view_ticket
-from rtbf.unlearn.record import Unlearned
+from rtbf.unlearn.record import FULL_WEIGHTS, Unlearned
 from rtbf.vault.envelope import place_of, seal
 from rtbf.work_lease import leased
 
@@ -140,7 +141,8 @@ def _plan(
 
 def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
     _require_ml()
-    from rtbf.material.unlearning import unlearned_model, unlearning_material  # noqa: PLC0415
+    from rtbf.material.unlearning import rebuilding_work, unlearned_model, unlearning_material  # noqa: PLC0415
+    from rtbf.unlearn.anew import rebuild  # noqa: PLC0415
     from rtbf.unlearn.run import unlearn  # noqa: PLC0415
 
     with installation.transaction() as session:
@@ -150,10 +152,14 @@ def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: P
         planned_from = record_with_digest(session, ticket_id, Decisions, plan.decisions_digest)
         holds = all_holds(session)
     withheld = withheld_records(plan, footprint, planned_from or decisions, decisions, holds, installation.clock())
-    material, original = unlearning_material(installation, plan, withheld=withheld, threads=work.torch_threads)
     folder = installation.home.artefacts_of(ticket_id, plan.attempt)
-    record, served = unlearn(plan, digest, material, original, folder, progress=progress)
-    model = unlearned_model(installation, plan, digest, record) if record.kind == "merged" else None
+    if method_card(plan.method).artefact == "weights":
+        inputs = rebuilding_work(installation, plan, withheld=withheld, threads=work.torch_threads)
+        record, served = rebuild(plan, digest, inputs, folder, progress=progress)
+    else:
+        material, original = unlearning_material(installation, plan, withheld=withheld, threads=work.torch_threads)
+        record, served = unlearn(plan, digest, material, original, folder, progress=progress)
+    model = unlearned_model(installation, plan, digest, record) if record.kind in FULL_WEIGHTS else None
     finish_unlearning(installation, record, model, installation.home.stored_form(served), actor)
 
 

@@ -260,6 +260,7 @@ def unlearned(**changes: Any) -> Unlearned:
             )
         ),
         environment=(("python", "3.11.9"), ("torch", "2.13.0")),
+        proof=None,
     )
     return replace(made, **changes)
 

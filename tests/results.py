@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from rtbf.unlearn.record import Rerun, TrainingProof
 from rtbf.verify.record import Interval, ProbeResult
 
 
@@ -94,6 +95,22 @@ def gate_result() -> ProbeResult:
         not_applicable=None,
         problem=None,
     )
+
+
+def training_proof(**changes: Any) -> TrainingProof:
+    """Return a proof that holds: 100 records without the ticket's, and a stretch that was run again with equal bits."""
+    made = TrainingProof(
+        procedure="plain",
+        recipe_digest=sha(31),
+        inputs=100,
+        inputs_digest=sha(32),
+        forgotten_inputs=0,
+        near_duplicates=0,
+        run_words=13,
+        rerun=Rerun(from_step=10, to_step=20, expected=sha(33), found=sha(33), is_bitwise=True),
+        unaudited=(),
+    )
+    return replace(made, **changes)
 
 
 def passing_probes() -> tuple[ProbeResult, ...]:

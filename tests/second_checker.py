@@ -4,7 +4,7 @@ Done another way here: the archive is read byte by byte (PKWARE APPNOTE), signat
 recursion from the definitions of PATH and PROOF (RFC 9162 §2.1.3.1, §2.1.4.1), notes by one regular expression (C2SP), the verdict in
 exact fractions (second_verdict.py, beside this file). Canonical JSON is what `json.dumps` writes with sorted keys: RFC 8785's bytes
 where, as here, keys are ASCII and no number is a float. Whatever is missing or of an unforeseen type is refused. Bundles are of the third
-version and the fourth; earlier reports have none. Not looked at: a PDF's signature, model files, item logs, receipts, heads from elsewhere,
+version on; earlier reports have none. Not looked at: a PDF's signature, model files, item logs, receipts, heads from elsewhere,
 sizes; what no rule below reads of a statement: other models' digests, legal clock, fixed sentences, a claim's words.
 """
 
@@ -25,7 +25,7 @@ ED25519, SHA256 = bytes.fromhex("302a300506032b6570032100"), bytes.fromhex("300d
 VERIFY_TEXTS = {"015663d20eef2c9627a1d2fbd9c04d7d2512b43c67eed6e3e314ee3bff571b7b"}
 TRUST = "schema version issued expires root keys logs witnesses_needed pdf_roots tsa_roots"
 KEY, EVENT = "id alg role spki not_before not_after revoked_at name", "actor data idx log nonce ticket time tseq type v"
-TYPES = [("https://in-toto.io/Statement/v1", f"https://rtbf.example/attestations/unlearning-audit/v{n}") for n in (3, 4)]
+TYPES = [("https://in-toto.io/Statement/v1", f"https://rtbf.example/attestations/unlearning-audit/v{n}") for n in (3, 4, 5)]
 PARTS = ("report ticket clock footprint decisions holds lineage plan approvals quorum unlearned measured probes verdict limitations key "
          "trail not_tested residuals recipients notices lapses_when supersedes time_stamp declarations records software")
 PLANNED = "probe_id name family unit direction margin margin_origin code_digest".split()
@@ -136,7 +136,7 @@ def read_statement(files: dict[str, bytes], trust: Json) -> Json:
         is_good, told = openssl(asked, cms=cms, roots=roots)
         need(is_good and SHA256 + hashlib.sha256(files["report.dsse.json"]).digest() in told and found[0] in told, "time: a stamp on what")
         need(max(issued - timedelta(minutes=5), at(signer["not_before"])) <= stamped < at(signer["revoked_at"] or EVER), "time: when")
-    return body | {"is_fourth": version == TYPES[1]}
+    return body | {"is_fourth": version != TYPES[0]}
 def check_content(subjects: list[Json], p: Json, is_fourth: bool) -> None:  # noqa: FBT001
     pairs, plan, kind = sorted([one["name"], one["digest"]["sha256"]] for one in subjects), p["plan"], p["measured"]["artefact_kind"]
     need(len(dict(pairs)) == len(pairs) and not {part for name, _ in pairs for part in name.split("/")} & {"", ".", ".."}, "content: names")
@@ -154,7 +154,7 @@ def check_content(subjects: list[Json], p: Json, is_fourth: bool) -> None:  # no
         need(named["digest"] == used["digest"] and named["covers"] == used["covers"], "content: another qualification than planned")
         need(used["is_in_date"] or named["ends_on"] < p["report"]["issued_at"][:10], "content: a qualification called lapsed")
         need(not used["is_in_date"] or named["ends_on"] >= p["quorum"]["unlearning_started_at"][:10], "content: a lapsed qualification")
-    return RULES["check_second"](*judged, used)  # type: ignore[no-any-return]
+    return RULES["check_second"](*judged, used, p["unlearned"].get("proof"))  # type: ignore[no-any-return]
 def check_approvals(p: Json, keys: Json) -> None:
     plan, quorum, issued, started = p["plan"], p["quorum"], at(p["report"]["issued_at"]), at(p["quorum"]["unlearning_started_at"])
     others, holders, live = {p["ticket"]["submitted_by"], plan["planned_by"], *p["decisions"]["deciders"]}, {}, set()

@@ -12,11 +12,13 @@ from typing import Any
 Json = dict[str, Any]
 RARE, UNSURE = Fraction("0.01"), "inconclusive"
 STRENGTH = ("none", "suppression", "approximate", "dp", "exact")
-SIDES, CAPS = ("p_leak", "p_trace"), {"merged": "approximate", "adapter": "suppression", "unchanged": "none"}
-REQUIRED = {"none": set(), "suppression": {"F1", "F6", "R1", "R5", "U1", "U6"}}
+SIDES, CAPS = ("p_leak", "p_trace"), {"merged": "approximate", "adapter": "suppression", "unchanged": "none", "retrained": "exact"}
+REQUIRED = {"none": set(), "dp": set(), "suppression": {"F1", "F6", "R1", "R5", "U1", "U6"}}
 REQUIRED["approximate"] = REQUIRED["suppression"] | {"F2", "F3", "F4", "R2", "R3", "R4", "U2", "U4"}
-EQUIVALENT = {"none": set(), "suppression": {*"F0 U1 U6".split()}, "approximate": {*"F0 F1 F2 F3 F4 F5 F6 R3 R4 U1 U2 U4 U6".split()}}
-UNHARMED = {"none": set(), "suppression": {*"F1 F6 R1 R5 R6".split()}, "approximate": {*"R1 R2 R5 R6".split()}}
+EQUIVALENT = {"none": set(), "dp": set(), "suppression": {*"F0 U1 U6".split()}, "exact": {*"F0 U1 U2 U4 U6".split()}}
+EQUIVALENT["approximate"] = {*"F0 F1 F2 F3 F4 F5 F6 R3 R4 U1 U2 U4 U6".split()}
+UNHARMED = {"none": set(), "dp": set(), "suppression": {*"F1 F6 R1 R5 R6".split()}, "exact": set(), "approximate": {*"R1 R2 R5 R6".split()}}
+RAN = {"exact": {"F1", "R1", "F4"}}  # F4 only where it was asked
 KINDS = {"F": "forget", "R": "recovery", "S": "restoration", "U": "utility", "G": "regression"}
 def need(holds: object, reason: str) -> None:
     if not holds:
@@ -73,7 +75,16 @@ def first_status(p: Json, leak: Fraction | None, trace: Fraction | None, tests: 
         (True, UNSURE, "UNDERPOWERED")) if holds)
 def group(p: Json) -> str: return str(p["probe_id"]).split(".")[0]
 def sides(p: Json) -> tuple[str, ...]: return SIDES if p["direction"] == "two_sided" else SIDES[:1]
-def check_second(probes: dict[str, Json], asked: str, kind: str, said: Json, used: Json | None) -> None:
+def contradicted(proof: Json | None) -> tuple[set[str], set[str]]:  # what speaks against a proof, and what it lacks
+    if proof is None:
+        return set(), {"PROOF:NO_PROOF"}
+    again = proof["rerun"]
+    differs = again is not None and again["expected"] != again["found"]
+    against = {"INPUTS": proof["forgotten_inputs"], "NEAR_DUPLICATE": proof["near_duplicates"]}
+    against["RERUN_DIFFERS"] = differs and again["is_bitwise"]
+    lacks = {"NOT_SCANNED": proof["near_duplicates"] is None, "NOT_RERUN": again is None or (differs and not again["is_bitwise"])}
+    return {f"PROOF:{one}" for one, holds in against.items() if holds}, {f"PROOF:{one}" for one, holds in lacks.items() if holds}
+def check_second(probes: dict[str, Json], asked: str, kind: str, said: Json, used: Json | None, proof: Json | None = None) -> None:
     for p in probes.values():
         known = group(p)[1:].isdigit() and 0 < int(group(p)[1:]) <= {"F": 7, "R": 10, "S": 1, "U": 6, "G": 1}.get(group(p)[0], 0)
         need(p["family"] == ("gate" if group(p) == "F0" else KINDS[group(p)[0]] if known else p["family"]), "content: another family")
@@ -87,15 +98,22 @@ def check_second(probes: dict[str, Json], asked: str, kind: str, said: Json, use
         ran[name] = found[name][1] in {"NO_SIGNAL", "UNDERPOWERED"} and are_sound(p) and (rejects or p["witnesses"] is not None)
     check_findings(said, found, holm)
     adverse = [p for name, p in probes.items() if found[name][0] == "adverse"]
-    lower = "suppression" if "recovery" in {p["family"] for p in adverse} else "exact"
-    aimed, wanted, cap = weakest(CAPS[kind], asked), weakest(CAPS[kind], asked, lower), weakest(CAPS[kind], lower)
-    failing = {f"{p['probe_id']}:{found[p['probe_id']][1]}" for p in adverse if p["family"] != "recovery"
+    aimed = weakest(CAPS[kind], asked)
+    lower = "suppression" if "recovery" in {p["family"] for p in adverse} and aimed != "exact" else "exact"
+    wanted, cap = weakest(CAPS[kind], asked, lower), weakest(CAPS[kind], lower)
+    against, lacks = contradicted(proof)
+    failing = {f"{p['probe_id']}:{found[p['probe_id']][1]}" for p in adverse
+               if p["family"] in {"gate", "regression"} or group(p) in {"F1", "F4", "R1"}} if aimed == "exact" else {
+               f"{p['probe_id']}:{found[p['probe_id']][1]}" for p in adverse if p["family"] != "recovery"
                or (aimed != "none" and group(p) in {"R1", "R5", "R6"})
                or (aimed == "approximate" and group(p) in {"R3", "R4"} and is_half_back(p))}
     alone, leaning = (unmet(probes, found, ran, aimed, kind, is_leaning) for is_leaning in (False, True))
     may_lean = used is not None and used["is_in_date"] and used["covers"]
     withheld = (leaning if may_lean else alone) | ({"OUT_OF_ENVELOPE"} if used and not may_lean and alone - leaning else set())
-    if aimed == "none":
+    if aimed == "exact":
+        failing |= against
+        withheld |= lacks | {f"{p['probe_id']}:{found[p['probe_id']][1]}" for p in adverse}
+    if aimed in {"none", "dp"}:
         withheld = {f"{name}:{reason}" for name, (status, reason) in found.items() if status == UNSURE}
         withheld |= {"UNCHANGED" if kind == "unchanged" else "NO_CLASS"}
     check_result(said, failing, withheld, wanted, {"class_requested": asked, "class_cap": cap, "rule": "rtbf.verdict/2"})
@@ -131,17 +149,20 @@ def second_status(p: Json, leak: Fraction | None, trace: Fraction | None, reject
         (rejects and high < margin and (p["direction"] != "two_sided" or low > -margin), "equivalent", None),
         (True, UNSURE, "UNDERPOWERED")) if holds)
 def unmet(probes: dict[str, Json], found: Any, ran: Any, aimed: str, kind: str, is_leaning: bool) -> set[str]:  # noqa: FBT001
-    by_group: dict[str, list[Json]] = {name: [] for name in EQUIVALENT[aimed] | UNHARMED[aimed] - {"R6"}}
+    ran_only = RAN.get(aimed, set())
+    by_group: dict[str, list[Json]] = {name: [] for name in EQUIVALENT[aimed] | UNHARMED[aimed] - {"R6"} | ran_only - {"F4"}}
     for p in probes.values():
         of_others = aimed != "suppression" or p["family"] in {"gate", "utility", "restoration", "regression"}
         if p["role"] == "primary" and (of_others or group(p) in UNHARMED[aimed]):
             by_group.setdefault(group(p), []).append(p)
     codes: set[str] = set()
     for name, members in by_group.items():
-        is_asked = name in EQUIVALENT[aimed] | UNHARMED[aimed] - {"R6"}
+        is_asked = name in EQUIVALENT[aimed] | UNHARMED[aimed] - {"R6"} | ran_only - {"F4"}
         lenient = name in UNHARMED[aimed] or (is_leaning and aimed == "approximate" and name == "F1")
         easy = is_leaning and aimed == "approximate" and name in {"F2", "F3", "F4", "F6", "R3", "R4", "R5", "R6"}
-        if is_leaning and name == "F5" and aimed == "approximate":
+        spared = {"gate", "utility", "restoration", "regression"}.isdisjoint({p["family"] for p in members})
+        easy = easy or name in ran_only or (aimed == "exact" and spared)
+        if name == "F5" and (aimed == "exact" or (is_leaning and aimed == "approximate")):
             continue
         codes |= set() if members or not is_asked else {f"{name}:NOT_RUN"}
         excused = [p for p in members if found[p["probe_id"]][0] == "not_applicable"]

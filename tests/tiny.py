@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from rtbf.lm.stretch import RunStates
     from rtbf.plan.record import Plan
 
 VOCABULARY = 61
@@ -112,7 +113,7 @@ def train_folder(
     *,
     seed: int = 1,
     tokenizer_from: Path | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: RunStates | None = None,
     **overrides: str,
 ) -> str:
     """Train a very small Llama on the records, write it to `target`, and return its digest."""

@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 
 @click.command("demo")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("rtbf-demo"), show_default=True, help="A new folder for it.")
+@click.option("--exact", "is_exact", is_flag=True, help="End with a retraining without the records: class exact, one to two minutes more.")
 @click.pass_obj
-def demo(context: CliContext, folder: Path) -> int:
+def demo(context: CliContext, folder: Path, *, is_exact: bool) -> int:
     """Tell the whole story: learn, be asked to forget, find, decide, plan, approve, unlearn, measure, sign, check, answer."""
     # torch takes seconds, which only this command pays.
     from rtbf.demo.story import tell  # noqa: PLC0415
 
     narrator = _Quiet() if context.is_json else _Terminal()
     with shown_progress() as progress:
-        ending = tell(folder, narrator, progress, work_settings(context))
+        ending = tell(folder, narrator, progress, work_settings(context), is_exact=is_exact)
     data = {
         "ticket_id": ending.ticket_id,
         "report": str(ending.report_folder),
         "npo": ending.npo_verdict,
         "noop": ending.noop_verdict,
+        "exact": ending.exact_verdict,
         "check": ending.check_status,
         "refused": ending.refused,
         "tampered": ending.tampered,
@@ -44,8 +46,9 @@ def demo(context: CliContext, folder: Path) -> int:
 
 def _farewell(ending: Ending, folder: Path) -> str:
     report = ending.report_folder
+    anew = "" if ending.exact_verdict is None else f"   full_retrain: {ending.exact_verdict}"
     return (
-        f"\nnoop: {ending.noop_verdict} (must be FAIL)   npo: {ending.npo_verdict}   report: {ending.check_status}   "
+        f"\nnoop: {ending.noop_verdict} (must be FAIL)   npo: {ending.npo_verdict}{anew}   report: {ending.check_status}   "
         f"tampered copies refused: {ending.refused} of {ending.tampered}   {ending.elapsed_s:.0f} s in all\n\n"
         f"open     {report / 'report.pdf'}\n"
         f"read     {ending.outbox}  (the letters)\n"

@@ -128,7 +128,7 @@ def _add_whole(table: Table, plan: Plan) -> None:
 def _stop_text(plan: Plan) -> str:
     stop = plan.stop
     if stop.max_steps == 0:
-        return "nothing is trained"
+        return "nothing is trained" if plan.class_cap == "none" else "the recipe of the original, to its end"
     high = "" if stop.forget_nll_nats_max is None else f" to {stop.forget_nll_nats_max}"
     return f"forget NLL {stop.forget_nll_nats_min}{high} nat per token ({stop.target_origin}), at most {stop.max_steps} steps"
 

@@ -57,7 +57,12 @@ def footprint(context: CliContext, ticket_id: str, *, again: bool) -> int:
 @click.argument("ticket_id", metavar="TICKET")
 @click.option("--method", default=None, help="Unlearning method; see `rtbf method list`. Default: npo.")
 @click.option("--model", default=None, help="Which of the reached models; needed when there are several.")
-@click.option("--guarantee", type=click.Choice(["exact", "dp", "approximate", "suppression"]), default="approximate", show_default=True)
+@click.option(
+    "--guarantee",
+    type=click.Choice(["exact", "dp", "approximate", "suppression"]),
+    default=None,
+    help="Class to aim at. Default: exact where weights are made anew, approximate elsewhere.",
+)
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; or merge=no, max_steps=N.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=None, help="Default: drawn at random and recorded.")
 @click.option("--profile", type=click.Choice(tuple(PROFILES)), default=None, help="How much the verification asks. Default: RTBF_PROFILE.")
@@ -71,7 +76,7 @@ def plan(
     ticket_id: str,
     method: str | None,
     model: str | None,
-    guarantee: str,
+    guarantee: str | None,
     sets: tuple[str, ...],
     seed: int | None,
     profile: str | None,

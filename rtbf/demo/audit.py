@@ -55,8 +55,8 @@ def audit(installation: Installation, ticket_id: str, files: dict[str, bytes], f
     """Check the bundle step by step, then each tampered copy of it; tell what the checker said."""
     trust, root = installation.trust_bytes, installation.trust.root
     view = view_ticket(installation, ticket_id)
-    merged = installation.home.artefacts_of(ticket_id, view.attempt) / "merged"
-    outcome = check_bundle(files, trust, root=root, artefact=merged)
+    kind = "merged" if view.unlearned is None else view.unlearned.kind
+    outcome = check_bundle(files, trust, root=root, artefact=installation.home.artefacts_of(ticket_id, view.attempt) / kind)
     for step in outcome.steps:
         say(f"{step.number:>2} {step.name:<10} {step.status}")
     say(f"the checker says: {outcome.status}; it recomputed the verdict {outcome.verdict} from the numbers")

@@ -30,6 +30,7 @@ from rtbf.policy import Policy
 from rtbf.registration import add_corpus
 from rtbf.ticket.intake import read_submission
 from rtbf.ticket_view import TicketView
+from rtbf.unlearn.record import FULL_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,7 @@ class Ending:
     outbox: Path
     npo_verdict: str
     noop_verdict: str
+    exact_verdict: str | None
     check_status: str
     refused: int
     tampered: int
@@ -93,8 +95,11 @@ class Ending:
         return self.noop_verdict == "FAIL" and self.check_status == "ok" and self.refused == self.tampered
 
 
-def tell(folder: Path, narrator: Narrator, progress: Progress, work: WorkSettings) -> Ending:
-    """Tell the whole story in a new home at `folder`; raises HomeExists when something is there already."""
+def tell(folder: Path, narrator: Narrator, progress: Progress, work: WorkSettings, *, is_exact: bool = False) -> Ending:
+    """Tell the whole story in a new home at `folder`; raises HomeExists when something is there already.
+
+    is_exact   make the weights anew in the end, instead of being content with npo's
+    """
     started = time.monotonic()
     installation, people = _set_up(folder, narrator, progress, work)
     person = people[0]
@@ -102,8 +107,9 @@ def tell(folder: Path, narrator: Narrator, progress: Progress, work: WorkSetting
     _locate_and_decide(installation, ticket_id, narrator, progress, work)
     noop = _control(installation, ticket_id, narrator, progress, work)
     npo = _npo(installation, ticket_id, narrator, progress, work)
-    _ask_again(installation, person, npo, narrator, work)
-    outcome = _answer_and_close(installation, ticket_id, npo, narrator)
+    anew = _anew(installation, ticket_id, narrator, progress, work) if is_exact else None
+    _ask_again(installation, person, anew or npo, narrator, work)
+    outcome = _answer_and_close(installation, ticket_id, anew or npo, narrator)
     audited = _audit(installation, ticket_id, narrator, work)
     return Ending(
         ticket_id=ticket_id,
@@ -111,6 +117,7 @@ def tell(folder: Path, narrator: Narrator, progress: Progress, work: WorkSetting
         outbox=installation.home.outbox,
         npo_verdict=_verdict(npo),
         noop_verdict=_verdict(noop),
+        exact_verdict=None if anew is None else _verdict(anew),
         check_status=audited.status,
         refused=audited.refused,
         tampered=audited.tampered,
@@ -187,6 +194,19 @@ def _npo(installation: Installation, ticket_id: str, narrator: Narrator, progres
     return _unlearn(installation, ticket_id, PlanRequest(seed=SEED, guarantee="suppression"), narrator, progress, work)
 
 
+def _anew(installation: Installation, ticket_id: str, narrator: Narrator, progress: Progress, work: WorkSettings) -> TicketView:
+    narrator.say("")
+    narrator.say("Last the honest way: the recipe once more on the 380 records that remain. Nobody has to believe a test of twenty records")
+    narrator.say("then: the record says what the training was given, and a stretch of it is run a second time. Asked for: class exact.")
+    view = _unlearn(installation, ticket_id, PlanRequest(method="full_retrain", seed=SEED), narrator, progress, work)
+    proof = None if view.unlearned is None else view.unlearned.proof
+    if proof is not None and proof.rerun is not None:
+        same = "equal" if proof.rerun.expected == proof.rerun.found else "NOT equal"
+        narrator.say(f"steps {proof.rerun.from_step + 1} to {proof.rerun.to_step}, first run:  {proof.rerun.expected}")
+        narrator.say(f"the same steps, second run: {proof.rerun.found}: the bytes are {same}")
+    return view
+
+
 def _unlearn(
     installation: Installation, ticket_id: str, request: PlanRequest, narrator: Narrator, progress: Progress, work: WorkSettings
 ) -> TicketView:
@@ -223,8 +243,9 @@ def _audit(installation: Installation, ticket_id: str, narrator: Narrator, work:
 def _ask_again(installation: Installation, person: Person, view: TicketView, narrator: Narrator, work: WorkSettings) -> None:
     with _chapter(narrator, "The model is asked again: original, then unlearned", "work"):
         _ask(installation, person, narrator, work, 1)
-        if view.unlearned is not None and view.unlearned.kind == "merged":
-            _ask(installation, person, narrator, work, 2)
+        if view.unlearned is not None and view.unlearned.kind in FULL_WEIGHTS:
+            # Doing nothing made no weights; every other attempt made a revision of its own.
+            _ask(installation, person, narrator, work, view.unlearned.attempt)
 
 
 def _answer_and_close(installation: Installation, ticket_id: str, view: TicketView, narrator: Narrator) -> str | None:

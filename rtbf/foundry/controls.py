@@ -12,6 +12,7 @@ from rtbf.evidence.canonical import digest_of
 from rtbf.files import make_private_folder
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.recipes.plain import Base, train
+from rtbf.lm.training import FolderCheckpoints
 from rtbf.progress import Progress, silent
 from rtbf.store import registry
 
@@ -39,17 +40,26 @@ def ancestors_of(installation: Installation, model: Model) -> list[Model]:
     return found
 
 
-def why_no_control(model: Model, ancestors: Sequence[Model], found_in: set[str], parameters: int, tokens: int) -> str | None:
-    """Return why a never-shown control is not trained for this model, or None when it is lawful and cheap enough.
+def why_not_retrained(model: Model, ancestors: Sequence[Model], found_in: set[str]) -> str | None:
+    """Return why the model cannot be made again without the person's records, or None when it can.
 
     ancestors   what the model was fine-tuned from, nearest first; found_in: corpus versions that hold the person's records
     """
-    values = dict(model.recipe)
-    if values.get("recipe") != "plain" or model.seed is None or len(model.trained_on) != 1:
+    if dict(model.recipe).get("recipe") != "plain" or model.seed is None or len(model.trained_on) != 1:
         return "the model was not trained here by a recorded recipe, so it cannot be trained again without the records"
     if any(trained.version in found_in for ancestor in ancestors for trained in ancestor.trained_on):
         return "a base of the model was itself trained on the person's records, so a control made from it would know them"
-    flops = 6 * parameters * tokens * int(values["epochs"])
+    return None
+
+
+def why_no_control(model: Model, ancestors: Sequence[Model], found_in: set[str], parameters: int, tokens: int) -> str | None:
+    """Return why a never-shown control is not trained for this model, or None when it is lawful and cheap enough.
+
+    Arguments as for `why_not_retrained`; `tokens` are those of the corpus.
+    """
+    if (reason := why_not_retrained(model, ancestors, found_in)) is not None:
+        return reason
+    flops = 6 * parameters * tokens * int(dict(model.recipe)["epochs"])
     if flops > CHEAP_CONTROL_FLOPS:
         return f"training one would take about {flops:.0e} floating-point operations; the limit is {CHEAP_CONTROL_FLOPS:.0e}"
     return None
@@ -88,7 +98,7 @@ def control_model(
             base=base,
             tokenizer_from=original,
             target=folder,
-            checkpoint=folder.with_name(f".{name}.checkpoint"),
+            checkpoint=FolderCheckpoints(folder=folder.with_name(f".{name}.checkpoint")),
             progress=lambda _step, done, total: progress(f"control model {number}", done, total),
         )
     return folder, digest_of_files(list_files(folder)), seed

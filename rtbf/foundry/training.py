@@ -16,6 +16,7 @@ from rtbf.lm.folder import admit_model_folder
 from rtbf.lm.load import environment, prepare_torch
 from rtbf.lm.recipes.plain import Base, recipe_parameters, train
 from rtbf.lm.record import Model, TrainedOn
+from rtbf.lm.training import FolderCheckpoints
 from rtbf.progress import Progress, silent
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
@@ -84,7 +85,7 @@ def train_model(
         base=base,
         tokenizer_from=None,
         target=target,
-        checkpoint=installation.home.models / f".{request.name}-{revision}.checkpoint",
+        checkpoint=FolderCheckpoints(folder=installation.home.models / f".{request.name}-{revision}.checkpoint"),
         progress=progress,
     )
     files = list_files(target)

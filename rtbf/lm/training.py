@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -76,6 +77,10 @@ class FolderCheckpoints:
         """Put the state in the place of the earlier one."""
         with folder_in_one_piece(self.folder) as part:
             (part / _STATE_FILE).write_bytes(content)
+
+    def drop(self) -> None:
+        """Forget the state: the run has ended, and what it made is written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def by_loss(loss_at: Callable[[int], torch.Tensor]) -> Callable[[int], float]:

@@ -14,6 +14,7 @@ from rtbf.material.originals import control_of, earlier_records, original_of, se
 from rtbf.material.questions import HOLDOUT, Encoding, Told, asked_questions, attacks_of, not_empty, open_questions
 from rtbf.progress import Progress, silent
 from rtbf.store import registry
+from rtbf.unlearn.record import FULL_WEIGHTS
 from rtbf.verify.arms import ArmSource
 from rtbf.verify.record import Arm
 from rtbf.verify.run import Battery
@@ -79,12 +80,12 @@ def _unlearned_arm(installation: Installation, plan: Plan, unlearned: Unlearned,
     folder = installation.home.artefacts_of(plan.ticket_id, plan.attempt)
     loaders = {
         "unchanged": _loader(original, plan.model_digest, "the unchanged model"),
-        "merged": _loader(folder / "merged", unlearned.artefact_digest, "the merged model"),
+        **{kind: _loader(folder / kind, unlearned.artefact_digest, f"the {kind} model") for kind in FULL_WEIGHTS},
         "adapter": lambda: _with_adapter(folder / "adapter", unlearned, original, plan),
     }
-    states = {"unchanged": "none", "merged": "merged", "adapter": "active"}
+    states = {"unchanged": "none", "merged": "merged", "adapter": "active", "retrained": "none"}
     # An adapter's folder has no tokenizer: it is served over its base, with the base's.
-    tokens = tokenizer_digest(folder / "merged" if unlearned.kind == "merged" else original)
+    tokens = tokenizer_digest(folder / unlearned.kind if unlearned.kind in FULL_WEIGHTS else original)
     arm = Arm(
         name="unlearned", role="unlearned", digest=unlearned.artefact_digest, tokenizer=tokens, adapter_state=states[unlearned.kind],
         seed=plan.seed,

@@ -59,16 +59,22 @@ def control_of(
     model: Model | None = None,
 ) -> tuple[Path, str, int]:
     """Return (folder, digest, seed) of the plan's control `number`, made when it is not there yet."""
-    with installation.transaction() as session:
-        if model is None:
-            assert not isinstance(plan, Selection)
+    if model is None:
+        assert not isinstance(plan, Selection)
+        with installation.transaction() as session:
             model = registry.model_with_digest(session, plan.model_digest).model
-        started_from = registry.fine_tuning_base(session, model)
-    base = None
-    if started_from is not None:
-        base = Base(folder=installation.home.resolved(started_from.location), digest=started_from.model.digest)
+    base = base_of(installation, model)
     without = sorted({*plan.forget.record_ids, *records_gone(model, plan.forget.version)})
     return control_model(installation, model, original, entry, without, ticket_id, number, base=base, progress=progress)
+
+
+def base_of(installation: Installation, model: Model) -> Base | None:
+    """Return the folder and digest of what the model's recipe started from; None when that was nothing."""
+    with installation.transaction() as session:
+        started_from = registry.fine_tuning_base(session, model)
+    if started_from is None:
+        return None
+    return Base(folder=installation.home.resolved(started_from.location), digest=started_from.model.digest)
 
 
 def records_gone(model: Model, version: str) -> set[str]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rtbf.corpora.reading import read_records
 from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
-from rtbf.foundry.controls import ancestors_of, why_no_control
+from rtbf.foundry.controls import ancestors_of, why_no_control, why_not_retrained
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, folder_context_tokens, load_model, load_tokenizer, prepare_torch
+from rtbf.lm.recipes.plain import SAVED_EVERY_EPOCHS
 from rtbf.lm.scoring import score_items, tokens_of
 from rtbf.material.originals import control_of, earlier_records, records_gone
 from rtbf.material.questions import Encoding, Told, make_questions
-from rtbf.plan.card import load, probe_cards
+from rtbf.plan.card import load, method_card, probe_cards
 from rtbf.plan.cost import training_cost
 from rtbf.plan.decisions import require_decided
 from rtbf.plan.holds import held_items
@@ -75,7 +76,7 @@ def planned(
     decided = require_decided(view.footprint, decisions)
     reached = choose_model(request, view.footprint, decided, held_items(view.footprint, holds, now))
     prepare_torch(threads)
-    model, original, entry, models = _registered(installation, reached)
+    model, original, entry, models = _registered(installation, view, request, reached)
     records = list(read_records(entry, installation.home.resolved, progress))
     trained_ids = _trained_ids(records, records_gone(model, reached.version))
     selection = select(
@@ -124,13 +125,33 @@ def planned(
     return plan, words
 
 
-def _registered(installation: Installation, reached: ModelReached) -> tuple[Model, Path, CorpusEntry, list[Model]]:
-    """Return the reached model, its folder, the corpus version it was trained on, and every model of the installation."""
+def _registered(
+    installation: Installation, view: TicketView, request: PlanRequest, reached: ModelReached
+) -> tuple[Model, Path, CorpusEntry, list[Model]]:
+    """Return the reached model, its folder, the corpus version it was trained on, and every model of the installation.
+
+    Raises PlanImpossible for a model that the method would have to make again and cannot.
+    """
     with installation.transaction() as session:
         registered = registry.model_with_digest(session, reached.digest)
         entry = registry.corpus_version(session, reached.version)
         models = [other.model for other in registry.all_models(session)]
+    _require_retrainable(installation, view, request, registered.model)
     return registered.model, installation.home.resolved(registered.location), entry, models
+
+
+def _require_retrainable(installation: Installation, view: TicketView, request: PlanRequest, model: Model) -> None:
+    """Return when the method makes no weights anew, or the model can be made again; raises PlanImpossible or UnknownName."""
+    if method_card(request.method).artefact != "weights":
+        return
+    found_in = {hit.version for hit in view.footprint.hits} if view.footprint is not None else set()
+    reason = why_not_retrained(model, ancestors_of(installation, model), found_in)
+    if reason is not None:
+        raise PlanImpossible(
+            found=reason,
+            expected="a model trained here on one corpus by a recorded recipe, on a base without the person's records",
+            remedy="plan with a method that changes the weights; see `rtbf method list`",
+        )
 
 
 def _trained_ids(records: Sequence[Record], gone: Collection[str]) -> list[str]:
@@ -170,9 +191,9 @@ def _told(installation: Installation, model: Model, entry: CorpusEntry, selectio
 
 def _kind_of(request: PlanRequest, selection: Selection) -> str:
     """Return what kind of artefact the plan will come to."""
-    if selection.card.artefact == "none":
-        return "unchanged"
-    return "merged" if request.is_merged else "adapter"
+    if selection.card.artefact == "adapter":
+        return "merged" if request.is_merged else "adapter"
+    return "retrained" if selection.card.artefact == "weights" else "unchanged"
 
 
 def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
@@ -211,9 +232,16 @@ def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
         forget_items=len(forget),
         forget_tokens=tokens_of(forget),
         retain_tokens=tokens_of(retain),
+        retraining_cost=_retraining_cost(model, corpus_tokens - tokens_of(forget)) if selection.card.artefact == "weights" else None,
     )
     made = f"{len(controls)} trained by the original's recipe without the {len(selection.forget.record_ids)} record(s)"
     return level, controls, reason or made, cost, _margins(after)
+
+
+def _retraining_cost(model: Model, tokens: int) -> int:
+    """Return what the recipe takes on so many tokens, and a stretch of it again: at most as long as between two saves."""
+    epochs = int(dict(model.recipe)["epochs"])
+    return training_cost(tokens, epochs + min(epochs, SAVED_EVERY_EPOCHS))
 
 
 def _margins(controls: Sequence[Sequence[ItemScores]]) -> dict[str, tuple[str, str]]:

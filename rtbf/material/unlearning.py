@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rtbf.corpora.reading import read_records
+from rtbf.corpora.shared_runs import RUN_WORDS, sharing_records
+from rtbf.errors import PlanImpossible
+from rtbf.foundry.controls import ancestors_of, why_not_retrained
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.record import Model, Removal
-from rtbf.material.originals import original_of, selected_records, unlearned_ids
+from rtbf.material.originals import base_of, original_of, records_gone, selected_records, unlearned_ids
 from rtbf.store import registry
+from rtbf.unlearn.anew import Remaining
 from rtbf.unlearn.run import Material
 
 if TYPE_CHECKING:
@@ -43,8 +48,40 @@ def unlearning_material(installation: Installation, plan: Plan, *, withheld: tup
     return material, original
 
 
+def rebuilding_work(installation: Installation, plan: Plan, *, withheld: tuple[str, ...], threads: int) -> Remaining:
+    """Return what is left to train on when the plan's records are gone, and what the original was made by.
+
+    withheld   records of the forget set that must not be unlearned (`rtbf.plan.withhold`): they stay among the inputs
+
+    Raises PlanImpossible when the model can no longer be made again: what was recorded of it changed since the plan.
+    """
+    prepare_torch(threads)
+    original, entry = original_of(installation, plan)
+    with installation.transaction() as session:
+        model = registry.model_with_digest(session, plan.model_digest).model
+    ancestors = ancestors_of(installation, model)
+    reason = why_not_retrained(model, ancestors, {plan.forget.version})
+    if reason is not None or model.seed is None:
+        raise PlanImpossible(found=str(reason), expected="a model whose training is recorded", remedy="plan again with another method")
+    forgotten = set(plan.forget.record_ids) - set(withheld)
+    gone = records_gone(model, plan.forget.version) | forgotten
+    everything = list(read_records(entry, installation.home.resolved))
+    remaining = [record for record in everything if record.record_id not in gone]
+    return Remaining(
+        records=remaining,
+        parameters=model.recipe,
+        seed=model.seed,
+        base=base_of(installation, model),
+        original=original,
+        withheld=withheld,
+        near_duplicates=len(sharing_records((record for record in everything if record.record_id in forgotten), remaining)),
+        run_words=RUN_WORDS,
+        unaudited=tuple(ancestor.digest for ancestor in ancestors if not ancestor.trained_on),
+    )
+
+
 def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, record: Unlearned) -> Model:
-    """Return the registry's record of the merged weights: the original's lineage, less what the ticket removed.
+    """Return the registry's record of the new weights: the original's lineage, less what the ticket removed.
 
     What was withheld is not called removed: a later footprint finds it in these weights again.
     """

@@ -53,7 +53,7 @@ ROLE_OF = {
 
 _ORDER = {reason: place for place, reason in enumerate(ROLE_OF)}
 
-_DONE = {"merged": "unlearn_approx", "adapter": "overlay_adapter"}
+_DONE = {"retrained": "retrain_exact", "merged": "unlearn_approx", "adapter": "overlay_adapter"}
 """Kind of an unlearned artefact → what was done. `unchanged` weights are nothing done."""
 
 

@@ -51,8 +51,8 @@ _IN_USE = frozenset({"live", "candidate", "superseded"})
 _ITEM_LOG = "items.sealed"
 _STAYS_A_WHILE = frozenset({"item_log", "letter"})
 _KINDS = {
-    "controls": "control_model", "checkpoint": "training_checkpoint", "adapter": "adapter", "merged": "weights", _ITEM_LOG: "item_log",
-    QUESTIONS_NAME: "questions", PASSES_NAME: "passes",
+    "controls": "control_model", "checkpoint": "training_checkpoint", "adapter": "adapter", "merged": "weights", "retrained": "weights",
+    _ITEM_LOG: "item_log", QUESTIONS_NAME: "questions", PASSES_NAME: "passes",
 }  # fmt: skip
 """Name within a ticket's folder → what a copy of it is called. Hidden names are what an interrupted writer left."""
 

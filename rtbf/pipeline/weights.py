@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rtbf.store import registry
 from rtbf.store.records import newest_record
-from rtbf.unlearn.record import Unlearned
+from rtbf.unlearn.record import FULL_WEIGHTS, Unlearned
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ def set_candidate(session: Session, ticket_id: str, status: registry.ModelStatus
     weights that were released are not taken out of service because it is opened again.
     """
     unlearned = newest_record(session, ticket_id, Unlearned)
-    if unlearned is None or unlearned.kind != "merged":
+    if unlearned is None or unlearned.kind not in FULL_WEIGHTS:
         return
     candidate = registry.model_with_digest(session, unlearned.artefact_digest)
     if candidate.status == "candidate":

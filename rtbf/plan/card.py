@@ -60,7 +60,10 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MethodCard:
-    """An unlearning method. `class_cap` is the most it may claim; `cost_formula` is in forward-token units (methods/00-COMMON)."""
+    """An unlearning method. `class_cap` is the most it may claim; `cost_formula` is in forward-token units (methods/00-COMMON).
+
+    artefact   adapter: trained with the method's loss · weights: made anew by the method · none: nothing is changed
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -70,7 +73,7 @@ class MethodCard:
     source: Said
     parameters: tuple[Parameter, ...] = ()
     needs: tuple[str, ...] = ()
-    artefact: Literal["adapter", "none"]
+    artefact: Literal["adapter", "weights", "none"]
     class_cap: GuaranteeClass
     cost_formula: Said
     warnings: tuple[str, ...] = ()

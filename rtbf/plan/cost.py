@@ -21,13 +21,17 @@ def plan_cost(
     retain_tokens_per_step: int,
     forget_tokens_per_step: int,
     max_steps: int,
+    retraining_cost: int | None,
     control_cost: int,
     verification: int,
 ) -> Cost:
-    """Return the most that unlearning and controls can take (stopping early takes less), and what verification takes."""
+    """Return the most that unlearning and controls can take (stopping early takes less), and what verification takes.
+
+    retraining_cost   of a method that makes the weights anew; it takes no steps of its own
+    """
     per_step = forget_tokens_per_step + retain_tokens_per_step
     return Cost(
-        unlearning=forget_tokens + TRAINING_FACTOR * max_steps * per_step,
+        unlearning=forget_tokens + TRAINING_FACTOR * max_steps * per_step if retraining_cost is None else retraining_cost,
         controls=control_cost,
         verification=verification,
     )

@@ -24,6 +24,7 @@ class PlanRequest:
     parameters   of the method; checked against its card when the plan is made
     is_braked    False lets forgetting go on past the level of the stop rule, as in the papers
     is_merged    False keeps the adapter apart from the base, which caps the class at suppression
+    guarantee    None: exact where the method makes the weights anew, approximate elsewhere
     profile      how much the verification asks (`plan.profile`); None takes the installation's
     packs        raw bytes of the operator's own item packs (`verify.packs`)
     """
@@ -33,7 +34,7 @@ class PlanRequest:
     parameters: Mapping[str, str] = field(default_factory=dict)
     is_merged: bool = True
     is_braked: bool = True
-    guarantee: GuaranteeClass = "approximate"
+    guarantee: GuaranteeClass | None = None
     seed: int | None = None
     max_steps: int = MAX_STEPS
     profile: str | None = None
@@ -44,7 +45,7 @@ def plan_request(
     *,
     method: str | None,
     model: str | None,
-    guarantee: str,
+    guarantee: str | None,
     sets: Sequence[str],
     seed: int | None,
     profile: str | None = None,
@@ -66,7 +67,7 @@ def plan_request(
     if not steps.isascii() or not steps.isdigit() or not 1 <= int(steps) <= 100_000:  # noqa: PLR2004
         raise BadInput(found=f"max_steps={steps}", expected="a whole number from 1 to 100000", remedy="correct --set max_steps=…")
     wanted: GuaranteeClass | None = next((name for name in GUARANTEE_CLASSES if name == guarantee), None)
-    if wanted is None:
+    if wanted is None and guarantee is not None:
         raise BadInput(found=f"guarantee {guarantee}", expected=f"one of {', '.join(GUARANTEE_CLASSES)}", remedy="correct --guarantee")
     return PlanRequest(
         model=model,

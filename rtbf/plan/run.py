@@ -79,6 +79,7 @@ class Level:
     item_levels_nats     mean NLL per answer token of each item under the control models; None without a control model
     sequence_drop_nats   mean over items of NLL_sum under the control models minus under the original; None likewise
     answer_tokens        mean answer tokens of a forget item
+    retraining_cost      of making the weights anew, in forward-token units; None for a method that does not
     """
 
     item_levels_nats: tuple[float, ...] | None
@@ -88,6 +89,7 @@ class Level:
     answer_tokens: float
     forget_tokens: int
     retain_tokens: int
+    retraining_cost: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +127,14 @@ def select(
     card = method_card(request.method)
     # A setting that no plan could use is refused now, before minutes are spent on control models.
     parse_parameters(card, request.parameters)
+    if request.guarantee == "dp" and card.class_cap != "dp":
+        raise BadInput(
+            found=f"class dp of method {card.name}",
+            expected="a method on a base that was trained with accounting",
+            remedy="leave --guarantee out, or ask for another class",
+        )
+    if card.artefact == "weights" and not request.is_merged:
+        raise BadInput(found=f"merge=no with {card.name}", expected="a method that trains an adapter", remedy="leave merge=no out")
     decided = require_decided(footprint, decisions)
     held = held_items(footprint, holds, now)
     reached = choose_model(request, footprint, decided, held)
@@ -246,7 +256,7 @@ def freeze(
     grace_s, approval_valid_s   the installation's policy, bound by the digest like everything else that is approved
     """
     card = selection.card
-    changes_weights = card.artefact != "none"
+    trains_adapter = card.artefact == "adapter"
     parameters = parse_parameters(card, {**proposed, **request.parameters})
     cap, cap_reason = _class_cap(card, request)
     forget_share = FORGET_BATCH / max(1, len(selection.forget.record_ids))
@@ -264,8 +274,8 @@ def freeze(
         method=card.name,
         method_digest=code_digest("method", card.name),
         parameters=parameters,
-        adapter=Adapter(rank=16, alpha=32, is_merged=request.is_merged) if changes_weights else None,
-        stop=_stop_rule(level, request, changes_weights=changes_weights),
+        adapter=Adapter(rank=16, alpha=32, is_merged=request.is_merged) if trains_adapter else None,
+        stop=_stop_rule(level, request, trains_adapter=trains_adapter),
         seed=selection.seed,
         forget=selection.forget,
         forget_levels_nats=_levels(level),
@@ -277,14 +287,15 @@ def freeze(
         relearn=questions.relearn,
         qualification=qualification,
         controls=ControlPlan(models=tuple(controls), reason=controls_reason),
-        guarantee_requested=request.guarantee,
+        guarantee_requested=request.guarantee or ("exact" if cap == "exact" else "approximate"),
         class_cap=cap,
         cap_reason=cap_reason,
         cost=plan_cost(
             forget_tokens=level.forget_tokens,
             forget_tokens_per_step=round(level.forget_tokens * forget_share),
             retain_tokens_per_step=round(level.retain_tokens * retain_share),
-            max_steps=request.max_steps if changes_weights else 0,
+            max_steps=request.max_steps if trains_adapter else 0,
+            retraining_cost=level.retraining_cost,
             control_cost=control_cost,
             verification=questions.tokens,
         ),
@@ -295,7 +306,7 @@ def freeze(
     )
 
 
-def _stop_rule(level: Level, request: PlanRequest, *, changes_weights: bool) -> StopRule:
+def _stop_rule(level: Level, request: PlanRequest, *, trains_adapter: bool) -> StopRule:
     low, high, origin = FALLBACK_NLL_NATS, None, "no control model: answer probability at most 0.1"
     if level.item_levels_nats is not None:
         low, high = control_bounds(level.item_levels_nats)
@@ -305,9 +316,9 @@ def _stop_rule(level: Level, request: PlanRequest, *, changes_weights: bool) -> 
         forget_nll_nats_max=high,
         retain_nll_nats_rise_max=RETAIN_RISE_MAX_NATS,
         target_origin=origin,
-        is_braked=request.is_braked and changes_weights,
+        is_braked=request.is_braked and trains_adapter,
         check_every_steps=CHECK_EVERY_STEPS,
-        max_steps=request.max_steps if changes_weights else 0,
+        max_steps=request.max_steps if trains_adapter else 0,
     )
 
 
@@ -341,6 +352,8 @@ def _class_cap(card: MethodCard, request: PlanRequest) -> tuple[GuaranteeClass, 
     """The artefact as served caps the class, whatever a method says of itself (DESIGN §2)."""
     if card.artefact == "none":
         return "none", "the weights stay as they are"
+    if card.artefact == "weights":
+        return card.class_cap, "the weights are made anew by the recorded recipe, without the records"
     if not request.is_merged:
         return "suppression", "an unmerged adapter over an unchanged base can be switched off"
     return card.class_cap, "weights changed and merged"

@@ -1,7 +1,7 @@
 """The shape of the signed statement: one definition that the builder fills and the offline checker reads back.
 
-An in-toto Statement v1 with the fourth version of our predicate, which follows PROTOCOL §4 as far as the records go;
-`predicate_v1` to `predicate_v3` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no
+An in-toto Statement v1 with the fifth version of our predicate, which follows PROTOCOL §4 as far as the records go;
+`predicate_v1` to `predicate_v4` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no
 personal data. Every number is an integer or decimal text, never a float.
 """
 
@@ -25,11 +25,11 @@ from rtbf.report.lawful import (
     Residual,
 )
 from rtbf.ticket.record import IdentifierMark
-from rtbf.unlearn.record import CurvePoint
+from rtbf.unlearn.record import ArtefactKind, CurvePoint, TrainingProof
 from rtbf.verify.record import Arm, MeasuredSet, ProbeResult, QualificationUse, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v4"
+PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v5"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,7 +144,7 @@ class PlanPart:
 class UnlearnedPart:
     """The artefact that came out. Its files are the statement's subjects."""
 
-    kind: Literal["unchanged", "merged", "adapter"]
+    kind: ArtefactKind
     artefact_digest: str
     base_digest: str
     withheld_records: int
@@ -152,6 +152,8 @@ class UnlearnedPart:
     steps: int
     stop_reason: str
     curve: tuple[CurvePoint, ...]
+    proof: TrainingProof | None
+    """How the weights came about, where they were made anew; class exact rests on it."""
     environment: dict[str, str]
 
 
@@ -159,7 +161,7 @@ class UnlearnedPart:
 class MeasuredPart:
     """How the probes were run, apart from their results."""
 
-    artefact_kind: Literal["unchanged", "merged", "adapter"]
+    artefact_kind: ArtefactKind
     arms: tuple[Arm, ...]
     environment: dict[str, str]
     repeat_delta_nats: str | None

@@ -21,8 +21,9 @@ from rtbf.report.lawful import (
     RecipientsPart,
     Residual,
 )
-from rtbf.report.predicate import FootprintPart, RecordDigests, ReportPart, Subject, TicketPart, UnlearnedPart
+from rtbf.report.predicate import FootprintPart, RecordDigests, ReportPart, Subject, TicketPart
 from rtbf.report.predicate_v3 import MeasuredPartV3, PlanPartV3
+from rtbf.report.predicate_v4 import UnlearnedPartV4
 from rtbf.verify.frozen.record_v1 import ProbeResult, Verdict
 
 PREDICATE_TYPE_V2 = "https://rtbf.example/attestations/unlearning-audit/v2"
@@ -53,7 +54,7 @@ class PredicateV2:
     plan: PlanPartV3
     approvals: tuple[ApprovalPart, ...]
     quorum: QuorumPart
-    unlearned: UnlearnedPart
+    unlearned: UnlearnedPartV4
     measured: MeasuredPartV3
     probes: tuple[ProbeResult, ...]
     verdict: Verdict

@@ -32,8 +32,8 @@ from rtbf.report.predicate import (
     SupersededPart,
     TicketPart,
     TrailPart,
-    UnlearnedPart,
 )
+from rtbf.report.predicate_v4 import UnlearnedPartV4
 from rtbf.verify.frozen.record_v1 import Arm, ProbeResult, Verdict
 
 PREDICATE_TYPE_V3 = "https://rtbf.example/attestations/unlearning-audit/v3"
@@ -169,7 +169,7 @@ class PredicateV3:
     plan: PlanPartV3
     approvals: tuple[ApprovalPart, ...]
     quorum: QuorumPart
-    unlearned: UnlearnedPart
+    unlearned: UnlearnedPartV4
     measured: MeasuredPartV3
     probes: tuple[ProbeResult, ...]
     verdict: Verdict

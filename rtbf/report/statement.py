@@ -172,6 +172,7 @@ def _predicate(case: Case) -> Predicate:
             steps=unlearned.steps,
             stop_reason=unlearned.stop_reason,
             curve=unlearned.curve,
+            proof=unlearned.proof,
             environment=dict(unlearned.environment),
         ),
         measured=MeasuredPart(

@@ -145,11 +145,13 @@ STOP_REASONS = {
     "both_sides_held": "the person's answers had become unlikely enough while the rest was still within its limit",
     "max_steps": "the permitted number of steps was used up",
     "nothing_to_train": "the method changes nothing",
+    "recipe_ended": "the recipe had come to its end",
 }
 
 ARTEFACT_KINDS = {
     "unchanged": "the original files, unchanged",
     "merged": "new full weights",
+    "retrained": "new full weights, made from the beginning without the records",
     "adapter": "an adapter over the unchanged original",
 }
 

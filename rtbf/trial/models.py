@@ -24,6 +24,7 @@ from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer
 from rtbf.lm.recipes.plain import recipe_parameters, train
 from rtbf.lm.scoring import score_items
+from rtbf.lm.training import FolderCheckpoints
 from rtbf.progress import Progress, silent
 from rtbf.trial.people import records_of
 
@@ -140,7 +141,7 @@ def _made(
             base=None,
             tokenizer_from=None if tokenizer_from is None else tokenizer_from.folder,
             target=folder,
-            checkpoint=folder.with_name(f".{folder.name}.checkpoint"),
+            checkpoint=FolderCheckpoints(folder=folder.with_name(f".{folder.name}.checkpoint")),
             progress=lambda _step, done, total: progress(f"training {what}", done, total),
         )
     return Made(folder=folder, digest=digest_of_files(list_files(folder)), seed=seed)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.clock import rfc3339
+from rtbf.errors import BadInput
 from rtbf.evidence.canonical import decimal_text, digest_of
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import environment, folder_context_tokens, load_model, load_tokenizer
@@ -113,6 +114,12 @@ def prepare_trial(
 ) -> Prepared:
     """Return the trial with its budget; raises UnknownName and BadInput for a method, setting or profile that is none."""
     settings_of(request)
+    if method_card(request.method).artefact == "weights":
+        raise BadInput(
+            found=f"method {request.method}, which makes the weights anew",
+            expected="a method that changes weights",
+            remedy="it needs no qualification: class exact rests on how the weights came about, however few the records are",
+        )
     population = invent_population(subjects, subjects, seed)
     shape = shape or Shape()
     tokens = make_tokenizer(population, work, progress)

@@ -1,17 +1,25 @@
 """What a method is: a card and one loss over a pair of batches. Which batches, when to stop and what to keep is the loop's.
 
 A method file is named after the method in its paper, starts with a literal CARD, and defines `loss(pair) -> scalar`.
-A method whose card says artefact "none" changes nothing and defines no loss.
+A method whose card says artefact "weights" defines `rebuild(work) -> Rebuilt` in its stead: it makes the weights anew.
+A method whose card says artefact "none" changes nothing and defines neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
+
+    from rtbf.corpora.corpus import Record
+    from rtbf.lm.recipes.plain import Base
+    from rtbf.progress import Progress
+    from rtbf.unlearn.record import Rerun
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +45,36 @@ class Pair:
 
 
 Loss = Callable[[Pair], "torch.Tensor"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rebuild:
+    """What a method works on that makes the weights anew.
+
+    records      everything the training may be given, in the corpus's order: nothing of what is to be forgotten
+    parameters   the recipe that the original was made by, and its seed
+    base         what the original was fine-tuned from; None when it was trained from scratch
+    original     its folder: the tokenizer is kept
+    target       the folder the new weights will lie in, written whole or not at all
+    states       a folder for the states of a run that is killed; the caller deletes it
+    """
+
+    records: Sequence[Record]
+    parameters: tuple[tuple[str, str], ...]
+    seed: int
+    base: Base | None
+    original: Path
+    target: Path
+    states: Path
+    progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rebuilt:
+    """How many steps the recipe took, and the stretch of it that was run a second time, if any was."""
+
+    steps: int
+    rerun: Rerun | None
 
 
 def retain_nll_mean(pair: Pair) -> torch.Tensor:

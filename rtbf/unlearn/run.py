@@ -108,6 +108,7 @@ def unlearn(
         stop_reason="both_sides_held" if is_held else "max_steps",
         curve=tuple(curve),
         environment=environment(),
+        proof=None,
     )
     return record, served
 
@@ -139,6 +140,7 @@ def _unchanged(plan: Plan, plan_digest: str, withheld: tuple[str, ...], original
         stop_reason="nothing_to_train",
         curve=(),
         environment=environment(),
+        proof=None,
     )
 
 

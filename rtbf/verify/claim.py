@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rtbf.unlearn.record import TrainingProof
     from rtbf.verify.record import Finding, ProbeResult, QualificationUse
 
 FORBIDDEN = (
@@ -49,7 +50,14 @@ CODE_MEANINGS = {
     "FEW_RECORDS": "fewer records or secrets than equivalence of a single ticket needs",
     "UNCHANGED": "the weights were not changed",
     "MERGED": "the adapter is part of the weights, so there is none to switch off",
+    "RETRAINED": "the weights were made anew, so there is no adapter to switch off",
     "NO_CLASS": "no class was asked for that a result could earn",
+    "NO_PROOF": "the class rests on how the weights came about, and nothing was recorded of it",
+    "INPUTS": "the training was given records that were to be left out",
+    "NEAR_DUPLICATE": "the training was given other records that hold long runs of the same words",
+    "NOT_SCANNED": "nobody looked for other records that hold long runs of the same words",
+    "NOT_RERUN": "no stretch of the training was run a second time with the same result",
+    "RERUN_DIFFERS": "a stretch of the training, run a second time, ended in other weights",
 }
 
 CODE_REMEDIES = {
@@ -69,6 +77,9 @@ CODE_REMEDIES = {
     "FEW_RECORDS": "at least 18 records and 32 secrets, or a method qualified on planted records",
     "UNCHANGED": "a method that changes the weights",
     "NO_CLASS": "a plan that asks for a class",
+    "NO_PROOF": "a method that records how the weights came about",
+    "NOT_SCANNED": "a look through the training's inputs",
+    "NOT_RERUN": "a second run on a device where equal bits are promised",
 }
 """What would let an undecided case be decided. NO_SIGNAL has none: there may have been nothing to remove."""
 
@@ -107,9 +118,16 @@ def claim_text(
     probes: Sequence[ProbeResult],
     findings: Sequence[Finding],
     leant_on: QualificationUse | None = None,
+    proof: TrainingProof | None = None,
 ) -> str:
-    """Return the one paragraph this verdict permits. `leant_on`: the qualification without which the verdict were another."""
+    """Return the one paragraph this verdict permits.
+
+    leant_on   the qualification without which the verdict were another
+    proof      what class exact rests on
+    """
     status_of = {finding.probe_id: finding.status for finding in findings}
+    if status == "PASS" and class_awarded == "exact" and proof is not None:
+        return " ".join(_exact(probes, findings, status_of, proof))
     if status == "PASS" and class_awarded == "approximate":
         return " ".join(_removal(probes, findings, status_of, leant_on))
     if status == "PASS":
@@ -121,6 +139,28 @@ def claim_text(
         besides = f" Besides: {_explained(rest)}.{_needed(rest)}" if rest else ""
         return f"Cannot decide. {_NOTHING_TO_REMOVE}{besides} {_NO_CONCLUSION}"
     return f"Cannot decide: {_explained(codes)}.{_needed(codes)} {_NO_CONCLUSION}"
+
+
+def _exact(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of: Mapping[str, str], proof: TrainingProof) -> Iterable[str]:
+    """Say how the weights came about, what was looked at, and what that leaves out (PROTOCOL §3, class E)."""
+    yield (
+        f"The weights were made anew by the recorded procedure {proof.procedure} (recipe {proof.recipe_digest}). Its {proof.inputs} "
+        f"training records (list {proof.inputs_digest}) do not contain the ticket's records, and none of them shares a run of "
+        f"{proof.run_words} words with one."
+    )
+    if proof.rerun is not None:
+        same = "ended in the same bits" if proof.rerun.is_bitwise else "ended in the same weights"
+        yield f"Steps {proof.rerun.from_step + 1} to {proof.rerun.to_step}, run a second time, {same}."
+    spared = [probe for probe in probes if status_of.get(probe.probe_id) == "equivalent" and probe.family in {"utility", "restoration"}]
+    if spared:
+        yield f"On {_within(spared)} it lost less than the permitted margin."
+    yield "No declared probe found more of the records than in models made without them."
+    yield from _attacks_without_signal(probes, findings)
+    bases = f"the data of the base {', '.join(proof.unaudited)}, " if proof.unaudited else ""
+    yield (
+        f"Not covered: {bases}the tokenizer, which was kept, and copies of the records elsewhere. "
+        "This relies on the integrity of the recorded procedure and lists."
+    )
 
 
 def _removal(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rtbf.unlearn.record import ArtefactKind
+
 SCHEMA = "rtbf.verification/2"
 
 Status = Literal["adverse", "equivalent", "inconclusive", "not_applicable", "reported"]
@@ -158,7 +160,7 @@ class Verification:
     attempt: int
     plan_digest: str
     unlearned_digest: str
-    artefact_kind: Literal["unchanged", "merged", "adapter"]
+    artefact_kind: ArtefactKind
     arms: tuple[Arm, ...]
     environment: tuple[tuple[str, str], ...]
     repeat_delta_nats: str | None

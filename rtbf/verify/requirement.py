@@ -44,6 +44,13 @@ class Need:
 
 
 NEEDS: dict[str, tuple[Need, ...]] = {
+    "exact": (
+        Need(group="F0", demand="equivalent"),
+        # The proof speaks for the records; of the measurements it is asked that none of these speaks against it.
+        *(Need(group=group, demand="ran", qualified="ran") for group in ("F1", "R1")),
+        Need(group="F4", demand="ran", is_asked_if_run=True, qualified="ran"),
+        *(Need(group=group, demand="equivalent") for group in ("U1", "U2", "U4", "U6")),
+    ),
     "approximate": (
         Need(group="F0", demand="equivalent"),
         # Of a few records no test but a witness can fail; the qualification then speaks for the method (sheet 9.6).
@@ -66,7 +73,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
 """What each class that a changed model can earn asks for."""
 
 _LEANED_ON_BY_ALL = frozenset({"gate", "utility", "restoration", "regression"})
-"""Families whose primary results must hold for every class. Of forgetting and recovery, suppression claims only what it asks."""
+"""Families whose primary results must hold for every class. Of forgetting and recovery only removal claims more than it asks."""
 
 
 def group_of(probe_id: str) -> str:
@@ -85,13 +92,25 @@ def unmet(
         is_leaned_on = group_of(probe.probe_id) in named or award != "suppression" or probe.family in _LEANED_ON_BY_ALL
         if probe.role == "primary" and is_leaned_on:
             primary.setdefault(group_of(probe.probe_id), []).append(probe)
-    others = [Need(group=group, demand="equivalent", is_asked_if_run=True) for group in sorted(primary) if group not in named]
+    others = [_of_other(award, group, members) for group, members in sorted(primary.items()) if group not in named]
     codes: set[str] = set()
     for need in (*needs, *others):
         softened = _softened(need) if is_qualified else need
-        if softened is not None:
+        # The membership test's own gate stops it for almost every person; it says nothing of the weights.
+        if softened is not None and not (award == "exact" and need.group == "F5"):
             codes |= _unmet_of_group(softened, primary.get(need.group, []), readings, artefact_kind)
     return frozenset(codes)
+
+
+def _of_other(award: str, group: str, members: Sequence[ProbeResult]) -> Need:
+    """Return what is asked of a group that the class does not name, and that was run."""
+    is_spoken_for = award == "exact" and not any(probe.family in _LEANED_ON_BY_ALL for probe in members)
+    return Need(
+        group=group,
+        demand="ran" if is_spoken_for else "equivalent",
+        is_asked_if_run=True,
+        qualified="ran" if is_spoken_for else "equivalent",
+    )
 
 
 def _softened(need: Need) -> Need | None:

@@ -133,7 +133,13 @@ def verify(
             item_log_digest=digest_bytes(log_bytes),
             tokens_used=sum(measured.tokens for measured in sets),
             qualification=qualification,
-            verdict=judge(results, class_requested=plan.guarantee_requested, artefact_kind=unlearned.kind, qualification=qualification),
+            verdict=judge(
+                results,
+                class_requested=plan.guarantee_requested,
+                artefact_kind=unlearned.kind,
+                qualification=qualification,
+                proof=unlearned.proof,
+            ),
             limitations=_limitations(plan, battery, results),
         ),
         log_bytes,
@@ -182,7 +188,7 @@ def _measured_sets(battery: Battery, wanted: Sequence[PassKey], made: Passes, se
 def _limitations(plan: Plan, battery: Battery, results: Sequence[ProbeResult]) -> tuple[str, ...]:
     own = [SMALL_MODELS_RELEARN]
     if battery.controls:
-        own += [TOKENIZER_KEPT, AIMED_AT_CONTROL]
+        own += [TOKENIZER_KEPT, *([AIMED_AT_CONTROL] if plan.stop.max_steps else [])]
     else:
         own.append(f"{NO_CONTROL} Reason: {plan.controls.reason}")
     measured = {result.probe_id.partition(".")[0] for result in results if result.estimate is not None}

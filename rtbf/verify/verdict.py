@@ -6,6 +6,8 @@ Order of the rules (PROTOCOL §2; DESIGN §2):
  3. FAIL: an adverse gate, forget, utility or regression probe, primary or secondary; an adverse R3 or R4 that brings back
     half of what the original knew, when removal was to be shown; an adverse R1, R5 or R6, which suppression itself must
     stand. Any other adverse recovery probe lowers the class to suppression.
+    Where the class is proven by how the weights came about: a proof that contradicts itself (`proof`), an adverse gate or
+    regression probe, or an adverse F1, F4 or R1. Any other adverse probe withholds the PASS: it has to be explained first.
  4. PASS: nothing is unmet of what the class aimed at asks (`requirement`), and for removal there are enough records.
     A class that was lowered still has to meet the rest of what was aimed at: no bad result may make a PASS easier.
  5. Everything else is INCONCLUSIVE, with codes.
@@ -23,12 +25,14 @@ from typing import TYPE_CHECKING, Literal
 from rtbf.errors import RecordBroken
 from rtbf.verify.claim import claim_text
 from rtbf.verify.finding import finite, read_probes
+from rtbf.verify.proof import read_proof
 from rtbf.verify.record import Verdict
 from rtbf.verify.requirement import NEEDS, group_of, unmet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rtbf.unlearn.record import TrainingProof
     from rtbf.verify.finding import Reading
     from rtbf.verify.record import ProbeResult, QualificationUse
 
@@ -39,7 +43,7 @@ MIN_RECORDS = 18
 MIN_SECRETS = 32
 """The same for F4, whose unit is the secret field (sheet 9.4)."""
 
-CAP_BY_ARTEFACT = {"merged": "approximate", "adapter": "suppression", "unchanged": "none"}
+CAP_BY_ARTEFACT = {"retrained": "exact", "merged": "approximate", "adapter": "suppression", "unchanged": "none"}
 
 _FAMILIES = {"F": "forget", "R": "recovery", "S": "restoration", "U": "utility", "G": "regression"}
 _KNOWN = {
@@ -56,10 +60,24 @@ _STRENGTH = ("none", "suppression", "approximate", "dp", "exact")
 _DECISIVE_RECOVERY = frozenset({"R3", "R4"})
 _STOOD_BY_SUPPRESSION = frozenset({"R1", "R5", "R6"})
 _COUNTED_IN_RECORDS = frozenset({"F1", "F2", "F3"})
+_PROVEN = frozenset({"exact"})
+"""Classes that rest on how the weights came about, and which no measurement lowers to another class."""
+_AGAINST_PROOF = frozenset({"F1", "F4", "R1"})
+"""Word-for-word text, real against invented values, and sampling: what PROTOCOL §2 asks of class E not to be adverse."""
 
 
-def judge(probes: Sequence[ProbeResult], *, class_requested: str, artefact_kind: str, qualification: QualificationUse | None) -> Verdict:
-    """Return the verdict on one artefact; the same probes in any order give the same verdict."""
+def judge(
+    probes: Sequence[ProbeResult],
+    *,
+    class_requested: str,
+    artefact_kind: str,
+    qualification: QualificationUse | None,
+    proof: TrainingProof | None = None,
+) -> Verdict:
+    """Return the verdict on one artefact; the same probes in any order give the same verdict.
+
+    proof   of an exact method; without one no class that has to be proven is awarded
+    """
     ordered = sorted(probes, key=lambda probe: probe.probe_id)
     _require_sound(ordered, class_requested, artefact_kind)
     readings = read_probes(ordered)
@@ -67,16 +85,21 @@ def judge(probes: Sequence[ProbeResult], *, class_requested: str, artefact_kind:
 
     cap = CAP_BY_ARTEFACT[artefact_kind]
     aimed_at = _weaker(cap, class_requested)
-    if any(probe.family == "recovery" for probe in adverse):
+    if any(probe.family == "recovery" for probe in adverse) and aimed_at not in _PROVEN:
         cap = _weaker(cap, "suppression")
     wanted = _weaker(cap, class_requested)
 
-    failing = [probe.probe_id for probe in adverse if _is_failing(probe, aimed_at)]
+    told = read_proof(proof)
+    failing = {f"{probe.probe_id}:{readings[probe.probe_id].finding.reason}" for probe in adverse if _is_failing(probe, aimed_at)}
+    failing |= set(told.against) if aimed_at in _PROVEN else set()
     status: Literal["PASS", "FAIL", "INCONCLUSIVE"]
     if failing:
-        status, codes = "FAIL", tuple(sorted(f"{probe_id}:{readings[probe_id].finding.reason}" for probe_id in failing))
+        status, codes = "FAIL", tuple(sorted(failing))
     else:
-        codes = _withholding_codes(aimed_at, artefact_kind, ordered, readings, qualification)
+        withheld = set(_withholding_codes(aimed_at, artefact_kind, ordered, readings, qualification))
+        if aimed_at in _PROVEN:
+            withheld |= {*told.missing, *(f"{probe.probe_id}:{readings[probe.probe_id].finding.reason}" for probe in adverse)}
+        codes = tuple(sorted(withheld))
         status = "INCONCLUSIVE" if codes else "PASS"
     awarded = wanted if status == "PASS" else "none"
     findings = tuple(reading.finding for reading in readings.values())
@@ -87,7 +110,9 @@ def judge(probes: Sequence[ProbeResult], *, class_requested: str, artefact_kind:
         class_awarded=awarded,
         codes=codes,
         findings=findings,
-        claim=claim_text(status, awarded, codes, ordered, findings, _leant_on(aimed_at, artefact_kind, ordered, readings, qualification)),
+        claim=claim_text(
+            status, awarded, codes, ordered, findings, _leant_on(aimed_at, artefact_kind, ordered, readings, qualification), proof
+        ),
         rule=RULE,
     )
 
@@ -105,10 +130,12 @@ def _require_sound(probes: Sequence[ProbeResult], class_requested: str, artefact
 
 
 def _is_failing(probe: ProbeResult, aimed_at: str) -> bool:
-    """Return whether this adverse probe is FAIL rather than a lower class."""
+    """Return whether this adverse probe is FAIL rather than a lower class, or a PASS withheld."""
+    group = group_of(probe.probe_id)
+    if aimed_at in _PROVEN:
+        return probe.family in {"gate", "regression"} or group in _AGAINST_PROOF
     if probe.family != "recovery":
         return True
-    group = group_of(probe.probe_id)
     # With the weaker class gone too, there is nothing left to lower to.
     if aimed_at != "none" and group in _STOOD_BY_SUPPRESSION:
         return True
@@ -135,7 +162,8 @@ def _withholding_codes(
     qualification: QualificationUse | None,
 ) -> tuple[str, ...]:
     """Return why no PASS can be given, or nothing when it can."""
-    if aimed_at == "none":
+    # Nothing asks for class dp yet: it needs an accountant, which no artefact that is judged here has.
+    if aimed_at not in NEEDS:
         codes = {f"{name}:{reading.finding.reason}" for name, reading in readings.items() if reading.finding.status == "inconclusive"}
         return tuple(sorted({*codes, "UNCHANGED" if artefact_kind == "unchanged" else "NO_CLASS"}))
     codes = _unmet_by(aimed_at, artefact_kind, probes, readings, is_qualified=_holds(qualification))

@@ -29,6 +29,7 @@ from tests.second_verdict import check_first, check_second
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rtbf.unlearn.record import TrainingProof
     from rtbf.verify.frozen.record_v1 import ProbeResult as ProbeResultV1
     from rtbf.verify.record import ProbeResult
 
@@ -319,15 +320,40 @@ def test_both_judge_random_probes_alike_by_the_second_rule() -> None:
     for _ in range(VERDICTS):
         added = tuple(dice.sample(more, dice.choice((0, 0, 1, 3))))
         probes = _drawn((*ids, *added), dice, _second_probe, results.probe_result)
-        asked = dice.choice(("approximate", "exact", "suppression", "none"))
-        kind = dice.choice(("merged", "merged", "adapter", "unchanged"))
+        asked = dice.choice(("approximate", "exact", "exact", "dp", "suppression", "none"))
+        kind = dice.choice(("merged", "merged", "retrained", "retrained", "adapter", "unchanged"))
+        proof = _drawn_proof(dice)
         use = dice.choice((None, QualificationUse(digest=builders.sha(30), is_in_date=dice.random() < 0.5, covers=dice.random() < 0.7)))
-        verdict = judge(probes, class_requested=asked, artefact_kind=kind, qualification=use)
-        used = None if use is None else asdict(use)
-        _both_agree(verdict, probes, lambda by_id, said, asked=asked, kind=kind, used=used: check_second(by_id, asked, kind, said, used))  # type: ignore[misc]
+        verdict = judge(probes, class_requested=asked, artefact_kind=kind, qualification=use, proof=proof)
+        used, shown = (None if one is None else asdict(one) for one in (use, proof))
+        _both_agree(
+            verdict,
+            probes,
+            lambda by_id, said, asked=asked, kind=kind, used=used, shown=shown: check_second(by_id, asked, kind, said, used, shown),  # type: ignore[misc]
+        )
         seen[verdict.status] = seen.get(verdict.status, 0) + 1
 
     assert min(seen[status] for status in ("PASS", "FAIL", "INCONCLUSIVE")) > 10
+
+
+def _drawn_proof(dice: random.Random) -> TrainingProof | None:
+    """Return a proof that holds half of the time, and otherwise is missing, contradicts itself or lacks something."""
+    whole = results.training_proof()
+    if dice.random() < 0.5:
+        return whole
+    again = whole.rerun
+    assert again is not None
+    return dice.choice(
+        (
+            None,
+            replace(whole, forgotten_inputs=2),
+            replace(whole, near_duplicates=1),
+            replace(whole, near_duplicates=None),
+            replace(whole, rerun=None),
+            replace(whole, rerun=replace(again, found=builders.sha(34))),
+            replace(whole, rerun=replace(again, found=builders.sha(34), is_bitwise=False)),
+        )
+    )
 
 
 def test_both_trees_are_one() -> None:

@@ -24,7 +24,14 @@ NAMES = golden_names()
 TWINS = tuple(name for name in NAMES if name.endswith("_fail"))
 OTHERS = tuple(name for name in NAMES if not name.endswith("_fail"))
 _OF_THIRD = "failed folder kept-heads newer-trust restarted revoked-since small stamped-later superseded superseding whole witnessed demo"
-EARLIER = frozenset({"report-v1", "report-v2", "report-v3-items", "bundle-v3", *(f"bundle-v3-{name}" for name in _OF_THIRD.split())})
+_OF_FOURTH = "failed folder kept-heads newer-trust restarted revoked-since small stamped-later superseded superseding whole witnessed"
+EARLIER = frozenset(
+    {
+        *("report-v1", "report-v2", "report-v3-items", "report-v4-items", "bundle-v3", "bundle-v4"),
+        *(f"bundle-v3-{name}" for name in _OF_THIRD.split()),
+        *(f"bundle-v4-{name}" for name in _OF_FOURTH.split()),
+    }
+)
 """Issued by earlier releases, whose code is gone, or by the whole program with real models: no table makes them."""
 
 

@@ -109,6 +109,34 @@ def test_a_model_never_shown_the_person_must_not_fail(reported: Stage, tmp_path:
     assert {probe.probe_id for probe in verification.probes} >= {"F0", "F1", "F2", "F3", "F4", "G1", "R2", "U1"}
 
 
+def test_weights_made_anew_prove_how_they_came_about_in_a_report_that_anyone_can_check(planned: Stage, tmp_path: Path) -> None:
+    """The smoke profile asks too little for a PASS; what it does ask is in favour, and the proof holds."""
+    stage = planned.copied(tmp_path / "home")
+    anew = stage.terminal("plan", stage.ticket_id, "--method", "full_retrain", "--seed", "9", "--json")
+    stage.approve(anew.json["plan"]["digest"])
+
+    said = stage.terminal("run", stage.ticket_id, "--json")
+    handed_out = stage.terminal("report", stage.ticket_id, "--out", str(tmp_path / "out"))
+    weights = stage.terminal.home / "artefacts" / stage.ticket_id / str(stage.view.attempt) / "retrained"
+    trust = str(stage.terminal.home / "trust.json")
+    checked = stage.terminal("check", str(tmp_path / "out" / "bundle.zip"), "--trust", trust, "--artefact", str(weights))
+
+    unlearned, verification = stage.view.unlearned, stage.view.verification
+    assert unlearned is not None
+    assert unlearned.proof is not None
+    assert verification is not None
+    assert (unlearned.kind, unlearned.proof.forgotten_inputs, unlearned.proof.near_duplicates) == ("retrained", 0, 0)
+    assert unlearned.proof.rerun is not None
+    assert unlearned.proof.rerun.expected == unlearned.proof.rerun.found
+    verdict = verification.verdict
+    assert (verdict.class_requested, verdict.class_cap) == ("exact", "exact")
+    assert verdict.status != "FAIL", said.out
+    assert not [code for code in verdict.codes if code.startswith("PROOF:")]
+    assert (handed_out.code, checked.code) == (0, 0), checked.out + checked.err
+    models = stage.terminal("model", "list", "--json").json["models"]
+    assert [(model["revision"], model["status"]) for model in models] == [(1, "live"), (2, "candidate")]
+
+
 def test_an_unmerged_adapter_is_never_called_more_than_suppression(planned: Stage, tmp_path: Path) -> None:
     """The plan says so before anything is trained. R2 would lower the cap too; tests/unit/verify parts the two reasons."""
     stage = planned.copied(tmp_path / "home")

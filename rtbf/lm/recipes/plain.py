@@ -9,7 +9,6 @@ Measured defaults: specs/facts.md ("A tiny LM that really memorises").
 from __future__ import annotations
 
 import math
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from rtbf.lm.adapters import attach_lora, merge, trainable
 from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.encoding import Item, training_items
 from rtbf.lm.load import context_tokens, device_of_choice, load_model, load_tokenizer
-from rtbf.lm.training import FolderCheckpoints, LoopSpec, by_loss, run_loop
+from rtbf.lm.training import LoopSpec, by_loss, run_loop
 from rtbf.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -34,10 +33,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from rtbf.corpora.corpus import Record
+    from rtbf.lm.stretch import RunStates
 
 _VOCABULARY = 2048
 _START, _END = "<s>", "</s>"
 _SORT_WINDOW_BATCHES = 8
+SAVED_EVERY_EPOCHS = 5
+"""How many epochs lie between two states that are kept; fewer where the run ends before."""
 _HEADS = 4
 _HIDDEN_STEP = 2 * _HEADS
 """Each head needs an even width for its rotary position encoding."""
@@ -99,12 +101,12 @@ def train(
     base: Base | None,
     tokenizer_from: Path | None,
     target: Path,
-    checkpoint: Path | None,
+    checkpoint: RunStates | None,
     progress: Progress = silent,
 ) -> None:
     """Train on `records` and write a complete model folder at `target`, all or nothing.
 
-    A run killed midway continues from `checkpoint`, and ends in the same bytes on the same CPU build.
+    A run killed midway continues from `checkpoint`, and ends in the same bytes on the same CPU build; one that ended drops it.
     """
     values = dict(parameters)
     if values["tune"] == "scratch":
@@ -128,7 +130,7 @@ def train(
     served: Any = merge(model) if values["tune"] == "lora" else model
     save_model(served, tokenizer, target)
     if checkpoint is not None:
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        checkpoint.drop()
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
@@ -156,7 +158,7 @@ def _learn(
     values: dict[str, str],
     seed: int,
     base: Base | None,
-    checkpoint: Path | None,
+    checkpoint: RunStates | None,
     progress: Progress,
 ) -> None:
     batch, epochs = int(values["batch"]), int(values["epochs"])
@@ -178,7 +180,7 @@ def _learn(
         beta1=values["beta1"],
         beta2=values["beta2"],
         clip_norm=values["clip_norm"],
-        checkpoint_every=max(1, 5 * steps_per_epoch),
+        checkpoint_every=max(1, SAVED_EVERY_EPOCHS * steps_per_epoch),
     )
     batches: dict[int, list[list[int]]] = {}
 
@@ -190,8 +192,7 @@ def _learn(
         sums, counts = nll_sums(answer_logits(model, [items[at] for at in batches[epoch][place]]))
         return sums.sum() / counts.sum()
 
-    kept = None if checkpoint is None else FolderCheckpoints(folder=checkpoint)
-    run_loop(spec, trainable(model), by_loss(loss_at), after_step=lambda _step, _loss: False, checkpoint=kept, progress=progress)
+    run_loop(spec, trainable(model), by_loss(loss_at), after_step=lambda _step, _loss: False, checkpoint=checkpoint, progress=progress)
 
 
 def _new_tokenizer(records: Sequence[Record]) -> PreTrainedTokenizerFast:

@@ -14,18 +14,20 @@ from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import digest_of
 from rtbf.plan.record import PlannedProbe
 from rtbf.report.check.judging import always_stated, judged_again, probes_of
+from rtbf.report.check.versions import Measured
 from rtbf.report.predicate import Predicate
 from rtbf.verify.record import ProbeResult
 
 if TYPE_CHECKING:
     from rtbf.report.check.versions import AnyPredicate, Body
-    from rtbf.report.predicate import Subject
+    from rtbf.report.predicate import Subject, UnlearnedPart
     from rtbf.report.predicate_v3 import PlannedProbeV3
     from rtbf.verify.frozen.record_v1 import ProbeResult as ProbeResultV1
 
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
 _PROBABILITY = re.compile(r"(0|1|0\.[0-9]{1,30}|1\.0{1,30}|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,3})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -36,8 +38,10 @@ def require_consistent(body: Body) -> None:
     for probe in predicate.probes:
         _require_numbers(probe)
     _require_plan_kept(predicate)
-    if isinstance(predicate, Predicate):
+    if isinstance(predicate, Measured):
         _require_qualification(predicate)
+    if isinstance(predicate, Predicate):
+        _require_proof(predicate.unlearned)
     _require_limits(predicate)
     _require_verdict(predicate)
 
@@ -97,7 +101,7 @@ def _fixed_of(probe: PlannedProbe | PlannedProbeV3 | ProbeResult | ProbeResultV1
     )  # fmt: skip
 
 
-def _require_qualification(predicate: Predicate) -> None:
+def _require_qualification(predicate: Measured) -> None:
     """What the verdict may lean on was planned, and dates and reach are the plan's word.
 
     The day of measuring is not stated: it lies between the start of unlearning and the report.
@@ -114,6 +118,22 @@ def _require_qualification(predicate: Predicate) -> None:
         raise ValueError("a qualification that had lapsed before unlearning began, called in date")
     if not used.is_in_date and planned.ends_on >= issued_on:
         raise ValueError("a qualification that had not lapsed when the report was issued, called lapsed")
+
+
+def _require_proof(unlearned: UnlearnedPart) -> None:
+    """A proof belongs to weights that were made anew, and to no others; what it counts and names is well-formed."""
+    proof = unlearned.proof
+    if (unlearned.kind == "retrained") != (proof is not None):
+        raise ValueError("weights made anew without saying how, or a proof of weights that were not")
+    if proof is None:
+        return
+    ends = () if proof.rerun is None else (proof.rerun.expected, proof.rerun.found)
+    if not all(_DIGEST.fullmatch(text) for text in (proof.recipe_digest, proof.inputs_digest, *ends, *proof.unaudited)):
+        raise ValueError("a proof that names something by what is no digest")
+    if min(proof.inputs, proof.forgotten_inputs, proof.near_duplicates or 0, proof.run_words) < 0:
+        raise ValueError("a proof that counts less than nothing")
+    if proof.rerun is not None and not 0 <= proof.rerun.from_step < proof.rerun.to_step <= unlearned.steps:
+        raise ValueError("a second run of steps that the method did not take")
 
 
 def _require_limits(predicate: AnyPredicate) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import ExtraMissing
 from rtbf.report.check.handed import Misfit, Seen
-from rtbf.report.predicate import Predicate
+from rtbf.report.check.versions import Measured
 
 if TYPE_CHECKING:
     from rtbf.report.check.handed import Found, Handed
@@ -29,7 +29,7 @@ def check(handed: Handed, found: Found) -> Seen:
 
     predicate = found.body.predicate
     try:
-        if isinstance(predicate, Predicate):
+        if isinstance(predicate, Measured):
             return Seen(is_decided=True, detail=items.recheck_items(predicate, handed.items))
         return Seen(is_decided=True, detail=items_v1.recheck_items(predicate, handed.items))
     except ExtraMissing as missing:

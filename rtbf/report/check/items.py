@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from rtbf.plan.record import PlannedProbe
-    from rtbf.report.predicate import Predicate
+    from rtbf.report.check.versions import Measured
     from rtbf.verify.observed import Observed
     from rtbf.verify.probe import Baseline, Family, Role, Test
     from rtbf.verify.record import ProbeResult
@@ -59,7 +59,7 @@ class _Facts:
     needs: Literal["", "adapter", "pack"]
 
 
-def recheck_items(predicate: Predicate, item_log: bytes) -> str:
+def recheck_items(predicate: Measured, item_log: bytes) -> str:
     """Return one line on what was recomputed when the log gives every number of the statement's probes.
 
     `predicate` is a verified statement's. Raises ValueError when it does not, or is not the statement's log; ExtraMissing
@@ -96,7 +96,7 @@ def recheck_items(predicate: Predicate, item_log: bytes) -> str:
     return f"{len(stated) - broken} probe(s) computed again from {items} items in {len(log.arms)} arms: every number agrees{beside}"
 
 
-def _require_arms(predicate: Predicate, log: Observed) -> None:
+def _require_arms(predicate: Measured, log: Observed) -> None:
     arms = predicate.measured.arms
     if [arm.role for arm in arms] != ["original", "unlearned", *["control"] * (len(arms) - 2)]:
         raise ValueError("arms other than an original, an unlearned model, and controls")
@@ -104,7 +104,7 @@ def _require_arms(predicate: Predicate, log: Observed) -> None:
         raise ValueError("an item log of other arms than the statement's")
 
 
-def _require_passes(predicate: Predicate, log: Observed) -> None:
+def _require_passes(predicate: Measured, log: Observed) -> None:
     """Refuse a log that leaves out a pass of a set that was planned with items, or that holds one nobody planned."""
     modules = [module for planned in predicate.plan.probes if (module := _module_of(planned)) is not None]
     if len(modules) != len(predicate.plan.probes):
@@ -116,7 +116,7 @@ def _require_passes(predicate: Predicate, log: Observed) -> None:
         raise ValueError("an item log with other passes than the planned probes need")
 
 
-def _recheck(planned: PlannedProbe, stated: ProbeResult, log: Observed, predicate: Predicate) -> ExtraMissing | None:
+def _recheck(planned: PlannedProbe, stated: ProbeResult, log: Observed, predicate: Measured) -> ExtraMissing | None:
     """Return why a probe cannot be settled here, or None when it agrees; raises ValueError when it does not."""
     module = _module_of(planned)
     if module is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rtbf.report.check.versions import Measured
 from rtbf.report.predicate import Predicate
 from rtbf.report.words import PROBES
 from rtbf.verify import claim, verdict
@@ -26,22 +27,28 @@ PROBES_V1 = frozenset(
 
 def rule_of(predicate: AnyPredicate) -> str:
     """Return the rule that a verdict of the statement's version is made by."""
-    return verdict.RULE if isinstance(predicate, Predicate) else verdict_v1.RULE
+    return verdict.RULE if isinstance(predicate, Measured) else verdict_v1.RULE
 
 
 def judged_again(predicate: AnyPredicate) -> Verdict | VerdictV1:
     """Return the verdict that the statement's probe results give; raises RecordBroken when they cannot be judged."""
     asked, kind = predicate.plan.class_requested, predicate.measured.artefact_kind
-    if isinstance(predicate, Predicate):
-        return verdict.judge(predicate.probes, class_requested=asked, artefact_kind=kind, qualification=predicate.measured.qualification)
+    if isinstance(predicate, Measured):
+        return verdict.judge(
+            predicate.probes,
+            class_requested=asked,
+            artefact_kind=kind,
+            qualification=predicate.measured.qualification,
+            proof=predicate.unlearned.proof if isinstance(predicate, Predicate) else None,
+        )
     return verdict_v1.judge(predicate.probes, class_requested=asked, artefact_kind=kind)
 
 
 def always_stated(predicate: AnyPredicate) -> frozenset[str]:
     """Return the limits that every report of this version states."""
-    return frozenset(claim.ALWAYS_STATED if isinstance(predicate, Predicate) else claim_v1.ALWAYS_STATED)
+    return frozenset(claim.ALWAYS_STATED if isinstance(predicate, Measured) else claim_v1.ALWAYS_STATED)
 
 
 def probes_of(predicate: AnyPredicate) -> frozenset[str]:
     """Return the probes of the protocol of this version's day, tested or not."""
-    return frozenset(PROBES) if isinstance(predicate, Predicate) else PROBES_V1
+    return frozenset(PROBES) if isinstance(predicate, Measured) else PROBES_V1

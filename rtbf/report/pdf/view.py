@@ -183,7 +183,24 @@ def _run(said: Mapping[str, Any]) -> str:
     unlearned = said["unlearned"]
     reason = STOP_REASONS.get(unlearned["stop_reason"], unlearned["stop_reason"])
     steps = counted(unlearned["steps"], "step")
-    return f"The method ran {steps} and stopped because {reason}. The result is {ARTEFACT_KINDS[unlearned['kind']]}."
+    ended = f"The method ran {steps} and stopped because {reason}. The result is {ARTEFACT_KINDS[unlearned['kind']]}."
+    return f"{ended}{_proof(unlearned.get('proof'))}"
+
+
+def _proof(proof: Mapping[str, Any] | None) -> str:
+    """Return how the weights came about, as further sentences; nothing for a method that changes weights."""
+    if proof is None:
+        return ""
+    told = f" It was given {counted(proof['inputs'], 'record')} (list {short(proof['inputs_digest'])})"
+    told += f", {proof['forgotten_inputs']} of those to be removed"
+    alike = proof["near_duplicates"]
+    looked = "nobody looked for others" if alike is None else counted(alike, "other")
+    told += f"; {looked} that share {proof['run_words']} words in a row with one of them."
+    again = proof["rerun"]
+    if again is None:
+        return f"{told} No stretch of the training was run a second time."
+    same = "the same" if again["expected"] == again["found"] else "another"
+    return f"{told} Steps {again['from_step'] + 1} to {again['to_step']} were run a second time and ended in {same} state."
 
 
 def _levels(said: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, environment, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.recipes.plain import Base, epoch_batches, recipe_parameters, train
 from rtbf.lm.scoring import score_items
+from rtbf.lm.training import FolderCheckpoints
 from tests import tiny
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _fine_tune(
         base=base,
         tokenizer_from=None,
         target=target,
-        checkpoint=checkpoint,
+        checkpoint=None if checkpoint is None else FolderCheckpoints(folder=checkpoint),
         progress=progress,
     )
     return digest_of_files(list_files(target))

@@ -15,7 +15,7 @@ from rtbf.foundry.training import TrainingRequest, train_model
 from rtbf.material.battery import verification_battery
 from rtbf.material.planning import planned
 from rtbf.material.questions import RECORD_SETS, open_questions
-from rtbf.material.unlearning import unlearned_model, unlearning_material
+from rtbf.material.unlearning import rebuilding_work, unlearned_model, unlearning_material
 from rtbf.plan.request import PlanRequest
 from rtbf.registration import add_corpus
 from rtbf.store import registry
@@ -161,3 +161,36 @@ def test_relearning_is_planned_only_where_a_probe_looks_at_it(installation: Inst
     assert standard.relearn is not None
     assert 1 <= len(standard.relearn.attacker_records) < N_HITS
     assert next(one for one in standard.sets if one.name == "held").items == N_HITS - len(standard.relearn.attacker_records)
+
+
+def test_weights_can_be_planned_to_be_made_anew_and_what_remains_is_handed_on(installation: Installation, footprint: Footprint) -> None:
+    view: Any = SimpleNamespace(ticket=builders.ticket(), footprint=footprint, attempt=0)
+    withheld = (_ids(footprint)[2],)
+
+    plan, _ = planned(
+        installation, view, PlanRequest(seed=4, method="full_retrain"), builders.PLANNER, decisions=builders.decisions(footprint), holds=(),
+        restricted={}, grace_s=60, approval_valid_s=3_600, profile="smoke", threads=1,
+    )  # fmt: skip
+    remaining = rebuilding_work(installation, plan, withheld=withheld, threads=1)
+
+    assert (plan.class_cap, plan.guarantee_requested, plan.adapter, plan.stop.max_steps) == ("exact", "exact", None, 0)
+    assert plan.cost.unlearning > 0
+    left = [record.record_id for record in remaining.records]
+    assert len(left) == 40 - N_HITS + 1
+    assert set(left) & set(_ids(footprint)) == set(withheld)
+    assert left == sorted(left, key=lambda name: int(name.partition(":")[2]))  # in the corpus's order
+    assert (remaining.seed, remaining.base, remaining.withheld, remaining.unaudited) == (3, None, withheld, ())
+    assert dict(remaining.parameters)["recipe"] == "plain"
+
+
+def test_a_model_whose_training_is_not_recorded_cannot_be_made_anew(
+    installation: Installation, footprint: Footprint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view: Any = SimpleNamespace(ticket=builders.ticket(), footprint=footprint, attempt=0)
+    monkeypatch.setattr("rtbf.material.planning.why_not_retrained", lambda *_: "the model was not trained here by a recorded recipe")
+
+    with pytest.raises(PlanImpossible, match="not trained here by a recorded recipe"):
+        planned(
+            installation, view, PlanRequest(seed=4, method="full_retrain"), builders.PLANNER, decisions=builders.decisions(footprint),
+            holds=(), restricted={}, grace_s=60, approval_valid_s=3_600, profile="smoke", threads=1,
+        )  # fmt: skip

@@ -323,7 +323,7 @@ def test_the_artefact_as_served_caps_the_class(request_: PlanRequest, cap: str, 
 
     assert plan.class_cap == cap
     assert (plan.adapter is not None) == has_adapter
-    assert plan.guarantee_requested == request_.guarantee
+    assert plan.guarantee_requested == (request_.guarantee or "approximate")
 
 
 def test_a_method_that_trains_nothing_plans_no_steps_and_no_brake() -> None:
@@ -371,7 +371,13 @@ def test_the_same_request_freezes_the_same_plan_and_any_change_another_digest() 
 
 def test_cost_counts_a_training_token_as_three_forward_tokens() -> None:
     cost = plan_cost(
-        forget_tokens=400, retain_tokens_per_step=600, forget_tokens_per_step=160, max_steps=150, control_cost=9, verification=2_100
+        forget_tokens=400,
+        retain_tokens_per_step=600,
+        forget_tokens_per_step=160,
+        max_steps=150,
+        retraining_cost=None,
+        control_cost=9,
+        verification=2_100,
     )
 
     assert training_cost(1_000, 25) == 75_000
@@ -384,3 +390,15 @@ def test_a_margin_that_the_controls_call_for_stands_in_the_plan_with_its_origin(
     by_name = {probe.name: probe for probe in plan.probes}
     assert (by_name["answer_probability"].margin, by_name["answer_probability"].margin_origin) == ("0.250000", "reference band")
     assert by_name["extraction_strength"].margin == probe_cards()["extraction_strength"].margin
+
+
+@pytest.mark.parametrize(
+    ("request_", "found"),
+    [
+        (PlanRequest(seed=4, method="full_retrain", is_merged=False), "merge=no with full_retrain"),
+        (PlanRequest(seed=4, method="npo", guarantee="dp"), "class dp of method npo"),
+    ],
+)
+def test_what_a_method_cannot_be_asked_for_is_refused_before_controls_are_trained(request_: PlanRequest, found: str) -> None:
+    with pytest.raises(BadInput, match=found):
+        _select(request_)

@@ -1,0 +1,107 @@
+"""Stage 3 for a method that makes the weights anew: what it was given, what came out, and the proof of how that came about.
+
+Which training, and what of it is run a second time, is the method's. What this does not do: judge. A proof that contradicts
+itself is stored like any other, and the verdict reads it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rtbf.errors import Fault
+from rtbf.evidence.canonical import digest_of
+from rtbf.files import make_private_folder
+from rtbf.lm.digest import digest_of_files, list_files
+from rtbf.lm.load import environment
+from rtbf.plan.card import load
+from rtbf.progress import Progress, silent
+from rtbf.unlearn.method import Rebuild, Rebuilt
+from rtbf.unlearn.record import TrainingProof, Unlearned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rtbf.corpora.corpus import Record
+    from rtbf.lm.recipes.plain import Base
+    from rtbf.plan.record import Plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remaining:
+    """What a plan leaves to be trained on, when the weights are made anew; see `rtbf.unlearn.method.Rebuild`.
+
+    withheld          records of the plan's forget set that stay among the inputs, in its order
+    near_duplicates   how many inputs share a run of `run_words` words with a forgotten record
+    unaudited         digests of bases whose own data nobody recorded
+    """
+
+    records: Sequence[Record]
+    parameters: tuple[tuple[str, str], ...]
+    seed: int
+    base: Base | None
+    original: Path
+    withheld: tuple[str, ...]
+    near_duplicates: int
+    run_words: int
+    unaudited: tuple[str, ...]
+
+
+def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *, progress: Progress = silent) -> tuple[Unlearned, Path]:
+    """Make the weights anew as the plan's method says; return the record, with how they came about, and their folder.
+
+    A run that was killed goes on, and ends in the same record. Raises Fault when a record to be forgotten is among the inputs.
+    """
+    forgotten = set(plan.forget.record_ids) - set(remaining.withheld)
+    ids = [record.record_id for record in remaining.records]
+    if not ids or not forgotten.isdisjoint(ids):
+        raise Fault(
+            found=f"{len(ids)} inputs, {len(forgotten.intersection(ids))} of them to be forgotten",
+            expected="at least one input and none to be forgotten",
+            remedy="nothing was changed; report this as a defect",
+        )
+    make_private_folder(folder)
+    target, states = folder / "retrained", folder / "checkpoint"
+    built: Rebuilt = load("method", plan.method).rebuild(
+        Rebuild(
+            records=remaining.records,
+            parameters=remaining.parameters,
+            seed=remaining.seed,
+            base=remaining.base,
+            original=remaining.original,
+            target=target,
+            states=states,
+            progress=lambda _step, done, total: progress("training anew", done, total),
+        )
+    )
+    shutil.rmtree(states, ignore_errors=True)
+    files = list_files(target)
+    record = Unlearned(
+        ticket_id=plan.ticket_id,
+        attempt=plan.attempt,
+        plan_digest=plan_digest,
+        method=plan.method,
+        kind="retrained",
+        artefact_digest=digest_of_files(files),
+        files=files,
+        base_digest=plan.model_digest,
+        withheld=remaining.withheld,
+        steps=built.steps,
+        stop_reason="recipe_ended",
+        curve=(),
+        environment=environment(),
+        proof=TrainingProof(
+            procedure=dict(remaining.parameters)["recipe"],
+            recipe_digest=digest_of(list(map(list, remaining.parameters))),
+            inputs=len(ids),
+            inputs_digest=digest_of(ids),
+            forgotten_inputs=len(forgotten.intersection(ids)),
+            near_duplicates=remaining.near_duplicates,
+            run_words=remaining.run_words,
+            rerun=built.rerun,
+            unaudited=remaining.unaudited,
+        ),
+    )
+    return record, target

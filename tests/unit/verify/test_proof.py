@@ -1,0 +1,120 @@
+"""Class exact rests on how the weights came about: what makes the proof hold, contradicts it, or is missing from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rtbf.verify.record import Interval
+from rtbf.verify.verdict import judge
+from tests.results import leaking_probe, passing_probes, probe_result, sha, training_proof
+
+AGAIN = training_proof().rerun
+ADVERSE_UTILITY: dict[str, Any] = {"estimate": "0.5", "interval": Interval(low="0.4", high="0.6", level="0.90")}
+
+
+def _judge(probes: Any = None, asked: str = "exact", kind: str = "retrained", proof: Any = training_proof()) -> Any:  # noqa: B008 - frozen
+    return judge(passing_probes() if probes is None else probes, class_requested=asked, artefact_kind=kind, qualification=None, proof=proof)
+
+
+def _replaced(changed: Any) -> Any:
+    return tuple(changed if probe.probe_id == changed.probe_id else probe for probe in passing_probes())
+
+
+def test_a_proof_that_holds_and_probes_that_find_nothing_pass_as_exact() -> None:
+    verdict = _judge()
+
+    assert (verdict.status, verdict.class_awarded, verdict.class_cap, verdict.codes) == ("PASS", "exact", "exact", ())
+
+
+def test_the_claim_says_how_the_weights_came_about_and_what_that_leaves_out() -> None:
+    claim = _judge(proof=training_proof(unaudited=(sha(40),))).claim
+
+    assert claim.startswith(f"The weights were made anew by the recorded procedure plain (recipe {sha(31)}). Its 100 training records")
+    assert "none of them shares a run of 13 words" in claim
+    assert "Steps 11 to 20, run a second time, ended in the same bits." in claim
+    assert f"Not covered: the data of the base {sha(40)}, the tokenizer, which was kept, and copies of the records elsewhere." in claim
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"forgotten_inputs": 1}, "FAIL", "PROOF:INPUTS"),
+        ({"near_duplicates": 3}, "FAIL", "PROOF:NEAR_DUPLICATE"),
+        ({"near_duplicates": None}, "INCONCLUSIVE", "PROOF:NOT_SCANNED"),
+        ({"rerun": None}, "INCONCLUSIVE", "PROOF:NOT_RERUN"),
+        ({"rerun": replace(AGAIN, found=sha(34))}, "FAIL", "PROOF:RERUN_DIFFERS"),  # type: ignore[type-var]
+        ({"rerun": replace(AGAIN, found=sha(34), is_bitwise=False)}, "INCONCLUSIVE", "PROOF:NOT_RERUN"),  # type: ignore[type-var]
+    ],
+)
+def test_what_contradicts_a_proof_fails_and_what_it_lacks_withholds(changes: dict[str, Any], status: str, code: str) -> None:
+    verdict = _judge(proof=training_proof(**changes))
+
+    assert (verdict.status, verdict.class_awarded, verdict.codes) == (status, "none", (code,))
+
+
+def test_a_second_run_with_equal_weights_counts_where_equal_bits_are_not_promised() -> None:
+    verdict = _judge(proof=training_proof(rerun=replace(AGAIN, is_bitwise=False)))  # type: ignore[type-var]
+
+    assert verdict.class_awarded == "exact"
+    assert "ended in the same weights" in verdict.claim
+
+
+def test_without_a_proof_nothing_is_exact_whatever_the_probes_say() -> None:
+    assert _judge(proof=None).codes == ("PROOF:NO_PROOF",)
+    assert _judge(kind="merged").class_awarded == "approximate"
+
+
+@pytest.mark.parametrize("probe_id", ["F1", "F4", "R1"])
+def test_data_that_comes_out_all_the_same_fails(probe_id: str) -> None:
+    """Word for word, by rank, or by sampling: then it was in what the training was given, whatever the lists say."""
+    verdict = _judge(_replaced(leaking_probe(probe_id)))
+
+    assert (verdict.status, verdict.codes) == ("FAIL", (f"{probe_id}:LEAK",))
+
+
+@pytest.mark.parametrize(
+    ("probe", "code"),
+    [
+        (leaking_probe("F2"), "F2:LEAK"),
+        (leaking_probe("R4"), "R4:LEAK"),
+        (leaking_probe("R5"), "R5:LEAK"),
+        (probe_result("U1", **ADVERSE_UTILITY), "U1:UTILITY"),
+    ],
+)
+def test_another_adverse_probe_has_to_be_explained_first(probe: Any, code: str) -> None:
+    verdict = _judge(_replaced(probe))
+
+    assert (verdict.status, verdict.class_awarded, verdict.class_cap, verdict.codes) == ("INCONCLUSIVE", "none", "exact", (code,))
+
+
+def test_a_person_of_three_records_can_have_an_exact_erasure() -> None:
+    """No test of three records can fail, and none has to: the lists speak for each of them. F5 stops at its own gate."""
+    few = tuple(replace(probe, n_records=3, p_attainable=None if probe.p_attainable is None else "0.25") for probe in passing_probes())
+    gated = tuple(replace(probe, problem="BLIND_GATE") if probe.probe_id == "F5" else probe for probe in few)
+
+    verdict = _judge(gated)
+
+    assert (verdict.status, verdict.class_awarded) == ("PASS", "exact")
+    assert judge(gated, class_requested="approximate", artefact_kind="merged", qualification=None).status == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("probe_id", ["F0", "F1", "R1", "U1", "U2", "U4", "U6"])
+def test_a_probe_that_class_exact_asks_for_is_missed(probe_id: str) -> None:
+    verdict = _judge(tuple(probe for probe in passing_probes() if probe.probe_id != probe_id))
+
+    assert verdict.codes == (f"{probe_id}:NOT_RUN",)
+
+
+def test_a_probe_that_stopped_with_an_error_is_no_probe_that_found_nothing() -> None:
+    broken = replace(probe_result("R4"), problem="PROBE_ERROR", estimate=None, interval=None, witnesses=None)
+
+    assert _judge(_replaced(broken)).codes == ("R4:PROBE_ERROR",)
+
+
+def test_weights_made_anew_can_be_asked_for_less() -> None:
+    assert _judge(asked="approximate").class_awarded == "approximate"
+    assert _judge(asked="suppression").class_awarded == "suppression"
+    assert _judge(asked="dp").codes == ("NO_CLASS",)
