@@ -11,9 +11,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from safetensors import safe_open
 
 from rtbf.evidence.canonical import canonical_bytes
+from rtbf.lm.training import read_metadata
 from tests.journey.conftest import APPROVER, SUBMITTER
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ def test_a_run_killed_during_unlearning_and_run_again_gives_the_record_of_an_und
     os.kill(process.pid, signal.SIGKILL)
     killed_by = process.wait()
     left = stage.view
-    with safe_open(checkpoint, framework="pt") as saved:
-        state = saved.metadata()
+    state = read_metadata(checkpoint.read_bytes())
 
     said = stage.terminal("run", stage.ticket_id)
 
