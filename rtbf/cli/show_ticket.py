@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rtbf.cli.context import CliContext
 
-SECTIONS = ("clock", "items", "plan", "residuals", "events")
+SECTIONS = ("clock", "items", "plan", "probes", "residuals", "events")
 """Parts of the page that are shown in full only when asked for."""
 
 

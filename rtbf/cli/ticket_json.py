@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 
     from rtbf.footprint.record import Footprint
     from rtbf.pipeline.dossier import Dossier
+    from rtbf.plan.record import Plan
 
 
 def ticket_json(dossier: Dossier, wanted: Collection[str] = (), events: Collection[bytes] = ()) -> dict[str, Any]:
-    """Return the ticket's stable JSON form; `items` and `events` of `wanted` are long, hence only on request."""
+    """Return the ticket's stable JSON form; `items`, `probes` and `events` of `wanted` are long, hence only on request."""
     step = next_step(dossier)
     told = _request(dossier) | _work(dossier) | _afterwards(dossier)
     told |= {"who": step.who, "next": step.text, "commands": [command.line for command in step.commands]}
     if "items" in wanted:
         told["items"] = _items(dossier)
+    if "probes" in wanted:
+        told["probes"] = _probes(dossier)
     if "events" in wanted:
         told["events"] = [json.loads(leaf) for leaf in events]
     return told
@@ -72,7 +75,8 @@ def _work(dossier: Dossier) -> dict[str, Any]:
             {"hold_id": hold.hold_id, "scope_kind": hold.scope_kind, "ground": hold.ground, "until": _moment(hold.until)}
             for hold in holds.values()
         ],
-        "plan": None if plan is None else {"digest": view.plan_digest, "model": plan.model, "method": plan.method, "quorum": plan.quorum},
+        "plan": None if plan is None else _plan(plan) | {"digest": view.plan_digest},
+        "proof": None if view.unlearned is None or view.unlearned.proof is None else dataclasses.asdict(view.unlearned.proof),
         "approvals": [
             {
                 "actor": dossier.names[given.actor_id],
@@ -134,6 +138,32 @@ def _footprint(footprint: Footprint) -> dict[str, Any]:
         ],
         "not_searched": [{"kind": gap.kind, "name": gap.name, "reason": gap.reason} for gap in footprint.not_searched],
     }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    """Return what is done and what it may cost, in forward-token units; `sets` says what the verification asks."""
+    return {
+        "model": plan.model,
+        "method": plan.method,
+        "quorum": plan.quorum,
+        "class_requested": plan.guarantee_requested,
+        "class_cap": plan.class_cap,
+        "profile": plan.profile,
+        "cost": dataclasses.asdict(plan.cost),
+        "sets": [
+            {"name": one.name, "reads": one.reads, "items": one.items, "passes": one.passes, "tokens": one.tokens * one.passes}
+            for one in plan.sets
+        ],
+    }
+
+
+def _probes(dossier: Dossier) -> list[dict[str, Any]]:
+    """Return every probe's figures under the names of its record, and what was found of it."""
+    verification = dossier.view.verification
+    if verification is None:
+        return []
+    findings = {finding.probe_id: finding for finding in verification.verdict.findings}
+    return [dataclasses.asdict(probe) | {"finding": dataclasses.asdict(findings[probe.probe_id])} for probe in verification.probes]
 
 
 def _items(dossier: Dossier) -> list[dict[str, Any]]:

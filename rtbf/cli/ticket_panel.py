@@ -17,7 +17,7 @@ from rich.text import Text
 from rtbf.cli.drawing import command_text, day, grid, moment, residual_rows, section
 from rtbf.cli.next_step import WAITS_FOR, next_step
 from rtbf.cli.plan_panel import decision_part, hold_part, items_part, plan_part
-from rtbf.cli.verdict_table import verification_table
+from rtbf.cli.verdict_table import verification_summary, verification_table
 from rtbf.ticket.clock_round import FLAGS
 from rtbf.ticket.codes import all_codes
 from rtbf.ticket.deadline import is_overdue
@@ -46,7 +46,9 @@ def ticket_panel(dossier: Dossier, wanted: Collection[str] = (), events: Collect
     parts.append(items_part(dossier) if "items" in wanted else None)
     parts += [decision_part(dossier), hold_part(dossier), plan_part(dossier, is_whole="plan" in wanted)]
     if view.verification is not None:
-        parts += [Text(""), verification_table(view.verification)]
+        is_whole = "probes" in wanted
+        told = verification_table(view.verification) if is_whole else verification_summary(view.verification, dossier.ticket_id)
+        parts += [Text(""), told]
     parts += [_letters(dossier), _recipients(dossier), _residuals(dossier, with_resolved="residuals" in wanted), _key(dossier)]
     parts.append(_ledger(events) if "events" in wanted else None)
     return Group(*(part for part in parts if part is not None))

@@ -73,6 +73,7 @@ def list_command(
 @click.option("--clock", is_flag=True, help="Every step that led to the deadline.")
 @click.option("--items", is_flag=True, help="Every record and model found, by the number that `rtbf decide` takes.")
 @click.option("--plan", is_flag=True, help="The whole plan.")
+@click.option("--probes", is_flag=True, help="Every measurement behind the verdict.")
 @click.option("--residuals", is_flag=True, help="What remains, settled things too, and why.")
 @click.option("--events", is_flag=True, help="The ticket's events in the ledger.")
 @click.pass_obj

@@ -45,6 +45,15 @@ def verification_table(verification: Verification) -> RenderableType:
     return Group(*(part for part in parts if part is not None))
 
 
+def verification_summary(verification: Verification, ticket_id: str) -> RenderableType:
+    """Return verdict and claim, which says what the deciding codes mean; how many probes ended how; and where the rest is shown."""
+    verdict = verification.verdict
+    findings = {finding.probe_id: finding for finding in verdict.findings}
+    hint = Text(f"every measurement: rtbf show {ticket_id} --probes", style="dim")
+    parts = [_head(verdict), Text(verdict.claim), Text(""), _tally(verification.probes, findings), hint]
+    return Group(*parts)
+
+
 def _head(verdict: Verdict) -> Text:
     text = Text.assemble("Verdict ", (verdict.status, _VERDICT_STYLE[verdict.status]), f"   class awarded: {verdict.class_awarded}")
     text.append(f"\nasked for: {verdict.class_requested}; after these results at most: {verdict.class_cap}", style="dim")

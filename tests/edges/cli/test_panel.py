@@ -442,6 +442,38 @@ def test_the_machines_form_has_stable_keys_and_long_parts_on_request() -> None:
     assert (len(items), items[0]["record_id"], items[20]["item"]) == (21, "r0000", "model:assistant")
 
 
+def _measured() -> Dossier:
+    made = in_reason("undecided")
+    return dataclasses.replace(made, view=dataclasses.replace(made.view, plan=builders.plan(), verification=builders.verification()))
+
+
+def test_the_page_says_the_verdict_in_short_and_every_measurement_on_request() -> None:
+    short, whole = (drawn(ticket_panel(_measured(), wanted)) for wanted in ((), ("probes",)))
+
+    assert "Verdict PASS" in short
+    assert "every measurement: rtbf show tkt_0123456789abcdef --probes" in short
+    assert "Can it be brought back?" not in short
+    assert "Can it be brought back?" in whole
+    assert builders.verification().verdict.claim[:60] in " ".join(short.split())
+
+
+def test_the_machines_form_has_the_budget_and_every_probes_figures_on_request() -> None:
+    plan = builders.plan()
+
+    told = json.loads(json.dumps(ticket_json(_measured())))
+    whole = json.loads(json.dumps(ticket_json(_measured(), ("probes",))))
+
+    assert (told["plan"]["profile"], told["plan"]["cost"]["verification"]) == (plan.profile, plan.cost.verification)
+    assert sum(one["tokens"] for one in told["plan"]["sets"]) == sum(one.tokens * one.passes for one in plan.sets)
+    assert "probes" not in told
+    by_id = {probe["probe_id"]: probe for probe in whole["probes"]}
+    assert len(by_id) == len(builders.passing_probes())
+    assert (by_id["F2"]["estimate"], by_id["F2"]["interval"]["low"], by_id["F2"]["finding"]["status"]) == (
+        "0.010000", "-0.020000", "equivalent",
+    )  # fmt: skip
+    assert ticket_json(in_reason("undecided"), ("probes",))["probes"] == []
+
+
 def test_neither_page_nor_json_tells_an_identifier(installation: Installation) -> None:
     body = {"subject": [{"kind": "name", "value": "Ines Varga"}, {"kind": "email", "value": "ines@example.org"}], "channel": "email"}
     ticket_id = submit_ticket(installation, read_submission(body, installation.clock()), "olga")
