@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.work_lease import WorkSettings
 
+_INPUTS = re.compile(rb'("inputs_digest":"sha256:)[0-9a-f]{4}')
 _CONTAINER = b"/Contents <"
 """Where the signature lies in a signed PDF; a byte before it belongs to the pages."""
 
@@ -77,9 +79,13 @@ def _attacks(files: dict[str, bytes]) -> dict[str, dict[str, bytes]]:
     envelope = json.loads(files[ENVELOPE_NAME])
     payload = base64.b64decode(envelope["payload"])
     flattered = payload.replace(b'"status":"INCONCLUSIVE"', b'"status":"PASS"').replace(b'"status":"FAIL"', b'"status":"PASS"')
+    words = "the verdict changed to PASS"
+    if flattered == payload:
+        # Nothing is left to flatter in a PASS; its proof can be given another list of what the training was shown.
+        words, flattered = "another list of training records", _INPUTS.sub(rb"\g<1>0000", payload)
     lines = files[EVENTS_NAME].splitlines(keepends=True)
     attacks = {
-        "the verdict changed to PASS": {
+        words: {
             **files, ENVELOPE_NAME: canonical_bytes({**envelope, "payload": base64.b64encode(flattered).decode()})
         },
         "an inconvenient event left out": {**files, EVENTS_NAME: b"".join(lines[:3] + lines[4:])},

@@ -24,6 +24,7 @@ from rtbf.pipeline.dossier import read_dossier
 from rtbf.pipeline.intake import submit_ticket
 from rtbf.pipeline.notices import send_notice
 from rtbf.pipeline.restriction import training_restriction
+from rtbf.plan.card import method_card
 from rtbf.plan.request import PlanRequest
 from rtbf.plan.rulings import read_ruling
 from rtbf.policy import Policy
@@ -224,12 +225,16 @@ def _unlearn(
             narrator.say(f"approved by {named}, who neither submitted, planned nor decided; with no key to sign, which the report says")
             if plan.attempt == 1:
                 narrator.say("it starts at once: a trial has no grace period (RTBF_GRACE_H=0); by default a day is left to call it off")
-    with _chapter(narrator, f"Unlearning with {request.method}, merging, and measuring before and after", "work"):
+    with _chapter(narrator, f"Unlearning with {request.method}, {_made(request)}and measuring before and after", "work"):
         view = advance(installation, ticket_id, PLANNER, progress, work=work)
         if view.unlearned is not None and view.unlearned.kind != "unchanged":
             narrator.say(f"{view.unlearned.steps} steps, stopped because: {view.unlearned.stop_reason.replace('_', ' ')}")
         narrator.verdict(view)
     return view
+
+
+def _made(request: PlanRequest) -> str:
+    return "merging, " if method_card(request.method).artefact == "adapter" else ""
 
 
 def _audit(installation: Installation, ticket_id: str, narrator: Narrator, work: WorkSettings) -> Audited:

@@ -154,7 +154,7 @@ def _exact(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of
     spared = [probe for probe in probes if status_of.get(probe.probe_id) == "equivalent" and probe.family in {"utility", "restoration"}]
     if spared:
         yield f"On {_within(spared)} it lost less than the permitted margin."
-    yield "No declared probe found more of the records than in models made without them."
+    yield "No declared probe spoke against it."
     yield from _attacks_without_signal(probes, findings)
     bases = f"the data of the base {', '.join(proof.unaudited)}, " if proof.unaudited else ""
     yield (
