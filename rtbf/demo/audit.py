@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.work_lease import WorkSettings
 
-_INPUTS = re.compile(rb'("inputs_digest":"sha256:)[0-9a-f]{4}')
 _CONTAINER = b"/Contents <"
 """Where the signature lies in a signed PDF; a byte before it belongs to the pages."""
 
@@ -81,8 +79,8 @@ def _attacks(files: dict[str, bytes]) -> dict[str, dict[str, bytes]]:
     flattered = payload.replace(b'"status":"INCONCLUSIVE"', b'"status":"PASS"').replace(b'"status":"FAIL"', b'"status":"PASS"')
     words = "the verdict changed to PASS"
     if flattered == payload:
-        # Nothing is left to flatter in a PASS; its proof can be given another list of what the training was shown.
-        words, flattered = "another list of training records", _INPUTS.sub(rb"\g<1>0000", payload)
+        # Nothing is left to flatter in a PASS.
+        words, flattered = "one measurement changed", payload.replace(b'"after":"0', b'"after":"9', 1)
     lines = files[EVENTS_NAME].splitlines(keepends=True)
     attacks = {
         words: {
