@@ -1,0 +1,1 @@
+"""Recipe `dp`: LoRA training with differential privacy whose unit is the data subject."""
