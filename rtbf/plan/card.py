@@ -36,6 +36,8 @@ _DECIMAL = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-
 Kind = Literal["method", "probe", "locator", "connector"]
 KINDS: tuple[Kind, ...] = ("method", "probe", "locator", "connector")
 
+Lineage = Literal["any", "plain", "plain_lora", "sharded", "dp", "on_dp"]
+
 Said = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 """Text that a card must give: empty is not an answer."""
 
@@ -63,6 +65,9 @@ class MethodCard:
     """An unlearning method. `class_cap` is the most it may claim; `cost_formula` is in forward-token units (methods/00-COMMON).
 
     artefact   adapter: trained with the method's loss · weights: made anew by the method · none: nothing is changed
+    works_on   what the lineage must say of a model: any · plain: trained here by that recipe, on a base without the records ·
+               plain_lora: likewise, as an adapter that was merged · sharded · dp: itself trained privately · on_dp: fine-tuned here
+               on a base that was
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -76,6 +81,7 @@ class MethodCard:
     artefact: Literal["adapter", "weights", "none"]
     class_cap: GuaranteeClass
     cost_formula: Said
+    works_on: tuple[Lineage, ...] = ("any",)
     warnings: tuple[str, ...] = ()
 
 

@@ -102,6 +102,8 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
             run_words=remaining.run_words,
             rerun=built.rerun,
             unaudited=remaining.unaudited,
+            shards=built.shards,
+            privacy=built.privacy,
         ),
     )
     return record, target

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rtbf.corpora.corpus import Record
     from rtbf.lm.recipes.plain import Base
     from rtbf.progress import Progress
-    from rtbf.unlearn.record import Rerun
+    from rtbf.unlearn.record import PrivacyProof, Rerun, ShardsProof
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,10 +71,15 @@ class Rebuild:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rebuilt:
-    """How many steps the recipe took, and the stretch of it that was run a second time, if any was."""
+    """How many steps the recipe took, and the stretch of it that was run a second time, if any was.
+
+    shards, privacy   the parts of the proof that this method has to show, if any (`rtbf.unlearn.record.TrainingProof`)
+    """
 
     steps: int
     rerun: Rerun | None
+    shards: ShardsProof | None = None
+    privacy: PrivacyProof | None = None
 
 
 def retain_nll_mean(pair: Pair) -> torch.Tensor:

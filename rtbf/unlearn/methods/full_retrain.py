@@ -29,6 +29,7 @@ CARD = {
     "needs": ["a model trained here by the recipe plain, on a base that was not trained on the records"],
     "artefact": "weights",
     "class_cap": "exact",
+    "works_on": ["plain"],
     "cost_formula": "3 · epochs · tokens of the remaining records, and a stretch of it again",
     "warnings": ["costs a whole training; the tokenizer is kept, though the records had a part in it"],
 }
