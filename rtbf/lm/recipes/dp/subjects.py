@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput
 from rtbf.evidence.canonical import digest_bytes
+from rtbf.lm.recipes.subjects import NAMELESS, subjects_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,17 +41,6 @@ class Units:
     own_unit: int
 
 
-def subjects_of(record: Record, field: str) -> tuple[str, ...]:
-    """Return the subjects that a record names in `field` or below it, each once; the record itself where it names none.
-
-    Names are compared after NFC, case folding and with one space for any white space; no other spelling is recognised.
-    """
-    below = (f"{field}.", f"{field}#")
-    named = (_folded(text) for path, text in record.fields if path == field or path.startswith(below))
-    found = tuple(dict.fromkeys(name for name in named if name))
-    return found or (f"record:{record.record_id}",)
-
-
 def units_of(records: Sequence[Record], field: str, k_max: int, key: bytes) -> Units:
     """Return each subject's records, k_max at most, chosen by the key.
 
@@ -65,7 +54,7 @@ def units_of(records: Sequence[Record], field: str, k_max: int, key: bytes) -> U
         if others:
             several += 1
             continue
-        own_unit += first.startswith("record:")
+        own_unit += first.startswith(NAMELESS)
         found.setdefault(first, []).append(record)
     kept = {subject: _kept(subject, own, k_max, key) for subject, own in found.items()}
     over_cap = sum(len(own) - len(kept[subject]) for subject, own in found.items())
@@ -118,7 +107,3 @@ def _prf(key: bytes, *parts: bytes) -> bytes:
     # Each part with its length: no two lists of parts give the same bytes.
     told = b"".join(len(part).to_bytes(8) + part for part in (b"rtbf.dp/1", *parts))
     return hmac.digest(key, told, hashlib.sha256)
-
-
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).split())

@@ -11,7 +11,7 @@ import torch
 
 from rtbf.errors import BadInput
 from rtbf.lm.recipes.dp.audit import audited, flipped_coins, likelier_by, made_up_canaries
-from rtbf.lm.recipes.dp.subjects import subjects_of
+from rtbf.lm.recipes.subjects import subjects_of
 from tests import tiny
 
 PLANTED = tuple(place % 2 == 0 for place in range(40))

@@ -12,7 +12,8 @@ from scipy import stats
 
 from rtbf.corpora.corpus import Record
 from rtbf.errors import BadInput
-from rtbf.lm.recipes.dp.subjects import noise_key, sampler_commitment, sampler_key, subjects_of, takes_part, units_of
+from rtbf.lm.recipes.dp.subjects import noise_key, sampler_commitment, sampler_key, takes_part, units_of
+from rtbf.lm.recipes.subjects import subjects_of
 from rtbf.vault.secret import SecretBytes
 
 KEY = bytes(range(32))
