@@ -29,11 +29,11 @@ class StoredShardKeys:
         """Return the secret that places subjects and draws who takes part in a step; raises KeyDestroyed with its epoch."""
         return self._key(self._owner())
 
-    def shard_key(self, shard: int, generation: int) -> bytes:
+    def shard_key(self, shard: int, generation: str) -> bytes:
         """Return the key that seals the checkpoints of one training of one shard; raises KeyDestroyed with its epoch."""
         return self._key(self._owner(shard, generation))
 
-    def destroy(self, shard: int, generation: int) -> bool:
+    def destroy(self, shard: int, generation: str) -> bool:
         """Delete the key of one training of one shard; return False when it was gone already."""
         with self.installation.transaction() as session:
             return destroy_ticket_key(session, self._owner(shard, generation))
@@ -44,5 +44,5 @@ class StoredShardKeys:
                 return ticket_key(session, self.installation.kek, owner)
             return make_ticket_key(session, self.installation.kek, owner, self.installation.clock())
 
-    def _owner(self, *parts: int) -> str:
+    def _owner(self, *parts: int | str) -> str:
         return ".".join([_PREFIX + self.family_id, *map(str, parts)])
