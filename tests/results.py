@@ -109,6 +109,7 @@ def training_proof(**changes: Any) -> TrainingProof:
         run_words=13,
         rerun=Rerun(from_step=10, to_step=20, expected=sha(33), found=sha(33), is_bitwise=True),
         unaudited=(),
+        restored=None,
         shards=None,
         privacy=None,
     )

@@ -68,6 +68,7 @@ class MethodCard:
     works_on   what the lineage must say of a model: any · plain: trained here by that recipe, on a base without the records ·
                plain_lora: likewise, as an adapter that was merged · sharded · dp: itself trained privately · on_dp: fine-tuned here
                on a base that was
+    trains_on  of a method that makes the weights anew, what it is given: the records that remain, or nothing
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -82,6 +83,7 @@ class MethodCard:
     class_cap: GuaranteeClass
     cost_formula: Said
     works_on: tuple[Lineage, ...] = ("any",)
+    trains_on: Literal["remaining", "nothing"] = "remaining"
     warnings: tuple[str, ...] = ()
 
 

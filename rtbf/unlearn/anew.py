@@ -15,7 +15,7 @@ from rtbf.evidence.canonical import digest_of
 from rtbf.files import make_private_folder
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.load import environment
-from rtbf.plan.card import load
+from rtbf.plan.card import load, method_card
 from rtbf.progress import Progress, silent
 from rtbf.unlearn.method import Rebuild, Rebuilt
 from rtbf.unlearn.record import TrainingProof, Unlearned
@@ -52,14 +52,16 @@ class Remaining:
 def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *, progress: Progress = silent) -> tuple[Unlearned, Path]:
     """Make the weights anew as the plan's method says; return the record, with how they came about, and their folder.
 
-    A run that was killed goes on, and ends in the same record. Raises Fault when a record to be forgotten is among the inputs.
+    A run that was killed goes on, and ends in the same record. Raises Fault when a record to be forgotten is among the inputs,
+    or when there are inputs exactly where the method's card says that it trains on nothing.
     """
     forgotten = set(plan.forget.record_ids) - set(remaining.withheld)
     ids = [record.record_id for record in remaining.records]
-    if not ids or not forgotten.isdisjoint(ids):
+    trains_on_nothing = method_card(plan.method).trains_on == "nothing"
+    if bool(ids) == trains_on_nothing or not forgotten.isdisjoint(ids):
         raise Fault(
             found=f"{len(ids)} inputs, {len(forgotten.intersection(ids))} of them to be forgotten",
-            expected="at least one input and none to be forgotten",
+            expected="no input" if trains_on_nothing else "at least one input and none to be forgotten",
             remedy="nothing was changed; report this as a defect",
         )
     make_private_folder(folder)
@@ -93,7 +95,7 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
         curve=(),
         environment=environment(),
         proof=TrainingProof(
-            procedure=dict(remaining.parameters)["recipe"],
+            procedure=plan.method if trains_on_nothing else dict(remaining.parameters)["recipe"],
             recipe_digest=digest_of(list(map(list, remaining.parameters))),
             inputs=len(ids),
             inputs_digest=digest_of(ids),
@@ -102,6 +104,7 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
             run_words=remaining.run_words,
             rerun=built.rerun,
             unaudited=remaining.unaudited,
+            restored=built.restored,
             shards=built.shards,
             privacy=built.privacy,
         ),

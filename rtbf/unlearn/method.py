@@ -73,11 +73,13 @@ class Rebuild:
 class Rebuilt:
     """How many steps the recipe took, and the stretch of it that was run a second time, if any was.
 
+    restored          digest of the base whose files are served again, of a method that trains nothing
     shards, privacy   the parts of the proof that this method has to show, if any (`rtbf.unlearn.record.TrainingProof`)
     """
 
     steps: int
     rerun: Rerun | None
+    restored: str | None = None
     shards: ShardsProof | None = None
     privacy: PrivacyProof | None = None
 

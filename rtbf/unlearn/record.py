@@ -147,6 +147,7 @@ class TrainingProof:
     near_duplicates    how many others share a run of `run_words` words with a forgotten record; None where nobody looked
     rerun              None where nothing was run again
     unaudited          digests of the bases that the weights started from and whose own data nobody recorded
+    restored           digest of the base whose files are served again as they are, where nothing was trained; None elsewhere
     shards             of a sharded model; None for any other
     privacy            where class dp is aimed at; None elsewhere
 
@@ -163,6 +164,7 @@ class TrainingProof:
     run_words: int
     rerun: Rerun | None
     unaudited: tuple[str, ...]
+    restored: str | None
     shards: ShardsProof | None
     privacy: PrivacyProof | None
 
