@@ -68,7 +68,9 @@ class MethodCard:
     works_on   what the lineage must say of a model: any · plain: trained here by that recipe, on a base without the records ·
                plain_lora: likewise, as an adapter that was merged · sharded · dp: itself trained privately · on_dp: fine-tuned here
                on a base that was
-    trains_on  of a method that makes the weights anew, what it is given: the records that remain, or nothing
+    trains_on  of a method that makes the weights anew, what it is given: the records that remain; of them, those of shards that
+               are untouched; or nothing
+    takes_effect   released: when the ticket closes on it · at_once: with the unlearning itself, before anything is measured
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -83,7 +85,8 @@ class MethodCard:
     class_cap: GuaranteeClass
     cost_formula: Said
     works_on: tuple[Lineage, ...] = ("any",)
-    trains_on: Literal["remaining", "nothing"] = "remaining"
+    trains_on: Literal["remaining", "untouched", "nothing"] = "remaining"
+    takes_effect: Literal["released", "at_once"] = "released"
     warnings: tuple[str, ...] = ()
 
 

@@ -19,14 +19,17 @@ from rtbf.plan.card import load, method_card
 from rtbf.progress import Progress, silent
 from rtbf.unlearn.method import Rebuild, Rebuilt
 from rtbf.unlearn.record import TrainingProof, Unlearned
+from rtbf.unlearn.restored import is_restored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from rtbf.corpora.corpus import Record
+    from rtbf.lm.digest import ArtefactFile
     from rtbf.lm.recipes.plain import Base
     from rtbf.plan.record import Plan
+    from rtbf.unlearn.method import ShardWork
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,7 @@ class Remaining:
     near_duplicates: int
     run_words: int
     unaudited: tuple[str, ...]
+    shards: ShardWork | None = None
 
 
 def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *, progress: Progress = silent) -> tuple[Unlearned, Path]:
@@ -57,14 +61,17 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
     """
     forgotten = set(plan.forget.record_ids) - set(remaining.withheld)
     ids = [record.record_id for record in remaining.records]
-    trains_on_nothing = method_card(plan.method).trains_on == "nothing"
-    if bool(ids) == trains_on_nothing or not forgotten.isdisjoint(ids):
+    trains_on = method_card(plan.method).trains_on
+    trains_on_nothing = trains_on == "nothing"
+    has_wrong_number = bool(ids) if trains_on_nothing else not ids and trains_on == "remaining"
+    if has_wrong_number or not forgotten.isdisjoint(ids):
         raise Fault(
             found=f"{len(ids)} inputs, {len(forgotten.intersection(ids))} of them to be forgotten",
             expected="no input" if trains_on_nothing else "at least one input and none to be forgotten",
             remedy="nothing was changed; report this as a defect",
         )
     make_private_folder(folder)
+    told = "restoring the base" if trains_on_nothing else "training anew"
     target, states = folder / "retrained", folder / "checkpoint"
     built: Rebuilt = load("method", plan.method).rebuild(
         Rebuild(
@@ -73,13 +80,16 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
             seed=remaining.seed,
             base=remaining.base,
             original=remaining.original,
+            original_digest=plan.model_digest,
             target=target,
             states=states,
-            progress=lambda _step, done, total: progress("training anew", done, total),
+            progress=lambda _step, done, total: progress(told, done, total),
+            shards=remaining.shards,
         )
     )
     shutil.rmtree(states, ignore_errors=True)
     files = list_files(target)
+    _require_restored(built, files, plan.model_digest)
     record = Unlearned(
         ticket_id=plan.ticket_id,
         attempt=plan.attempt,
@@ -110,3 +120,10 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
         ),
     )
     return record, target
+
+
+def _require_restored(built: Rebuilt, files: Sequence[ArtefactFile], instead_of: str) -> None:
+    """Return when the files are those of the base that the method says it restored, if it says so; raises Fault."""
+    if built.restored is None or is_restored([(file.name, file.sha256) for file in files], instead_of, built.restored):
+        return
+    raise Fault(found="other files than those of the restored base and its note", expected="these and no others", remedy="run it again")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from rtbf.corpora.corpus import Record
     from rtbf.lm.recipes.plain import Base
+    from rtbf.lm.recipes.sharded.family import Family
+    from rtbf.lm.recipes.sharded.state import ShardState
     from rtbf.progress import Progress
     from rtbf.unlearn.record import PrivacyProof, Rerun, ShardsProof
 
@@ -48,15 +50,27 @@ Loss = Callable[[Pair], "torch.Tensor"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ShardWork:
+    """The shards of a sharded model: its family with the keys, what they are, the plan's seed, and how many other tickets go along."""
+
+    family: Family
+    state: ShardState
+    seed: int
+    together_with: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rebuild:
     """What a method works on that makes the weights anew.
 
-    records      everything the training may be given, in the corpus's order: nothing of what is to be forgotten
+    records      everything the training may be given, in the corpus's order: nothing of what is to be forgotten; empty for a
+                 method that trains on nothing
     parameters   the recipe that the original was made by, and its seed
     base         what the original was fine-tuned from; None when it was trained from scratch
-    original     its folder: the tokenizer is kept
+    original     its folder: the tokenizer is kept; `original_digest` of its files, as registered
     target       the folder the new weights will lie in, written whole or not at all
     states       a folder for the states of a run that is killed; the caller deletes it
+    shards       of a model that was trained in shards
     """
 
     records: Sequence[Record]
@@ -64,9 +78,11 @@ class Rebuild:
     seed: int
     base: Base | None
     original: Path
+    original_digest: str
     target: Path
     states: Path
     progress: Progress
+    shards: ShardWork | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
