@@ -11,6 +11,8 @@ from rtbf.corpora.reading import read_records
 from rtbf.evidence.canonical import digest_of
 from rtbf.files import make_private_folder
 from rtbf.lm.digest import digest_of_files, list_files
+from rtbf.foundry.families import sharded_control
+from rtbf.lm.recipes.effort import expected_epochs
 from rtbf.lm.recipes.plain import Base, train
 from rtbf.lm.training import FolderCheckpoints
 from rtbf.progress import Progress, silent
@@ -45,10 +47,22 @@ def why_not_retrained(model: Model, ancestors: Sequence[Model], found_in: set[st
 
     ancestors   what the model was fine-tuned from, nearest first; found_in: corpus versions that hold the person's records
     """
-    if dict(model.recipe).get("recipe") != "plain" or model.seed is None or len(model.trained_on) != 1:
+    if dict(model.recipe).get("recipe") not in {"plain", "sharded"} or model.seed is None or len(model.trained_on) != 1:
         return "the model was not trained here by a recorded recipe, so it cannot be trained again without the records"
     if any(trained.version in found_in for ancestor in ancestors for trained in ancestor.trained_on):
         return "a base of the model was itself trained on the person's records, so a control made from it would know them"
+    return None
+
+
+def why_not_dropped(model: Model, ancestors: Sequence[Model], found_in: set[str]) -> str | None:
+    """Return why dropping an adapter from the model would not take the person's records away, or None when it would.
+
+    Arguments as for `why_not_retrained`.
+    """
+    if (reason := why_not_retrained(model, ancestors, found_in)) is not None:
+        return reason
+    if dict(model.recipe).get("tune") != "lora" or not ancestors:
+        return "the model is no adapter that was trained here over a registered base, so there is none to drop"
     return None
 
 
@@ -59,7 +73,7 @@ def why_no_control(model: Model, ancestors: Sequence[Model], found_in: set[str],
     """
     if (reason := why_not_retrained(model, ancestors, found_in)) is not None:
         return reason
-    flops = 6 * parameters * tokens * int(dict(model.recipe)["epochs"])
+    flops = 6 * parameters * tokens * expected_epochs(dict(model.recipe))
     if flops > CHEAP_CONTROL_FLOPS:
         return f"training one would take about {flops:.0e} floating-point operations; the limit is {CHEAP_CONTROL_FLOPS:.0e}"
     return None
@@ -87,12 +101,14 @@ def control_model(
     folder = installation.home.path / "artefacts" / ticket_id / "controls" / name
     if not folder.is_dir():
         make_private_folder(folder.parent)
+        gone = {*without, *model.trained_on[0].excluded}
+        records = [record for record in read_records(entry, installation.home.resolved) if record.record_id not in gone]
+        if dict(model.recipe)["recipe"] == "sharded":
+            told = f"control model {number}, "
+            sharded_control(installation, model, records, seed, folder, progress=lambda step, *done: progress(told + step, *done))
+            return folder, digest_of_files(list_files(folder)), seed
         train(
-            records=[
-                record
-                for record in read_records(entry, installation.home.resolved)
-                if record.record_id not in {*without, *model.trained_on[0].excluded}
-            ],
+            records=records,
             parameters=model.recipe,
             seed=seed,
             base=base,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rtbf.corpora.reading import read_records
 from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
-from rtbf.foundry.controls import ancestors_of, why_no_control, why_not_retrained
+from rtbf.foundry.controls import ancestors_of, why_no_control, why_not_dropped, why_not_retrained
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, folder_context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.recipes.plain import SAVED_EVERY_EPOCHS
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.lm.item_scores import ItemScores
     from rtbf.lm.record import Model
+    from rtbf.plan.card import MethodCard
     from rtbf.plan.decisions import Decisions
     from rtbf.plan.holds import Hold
     from rtbf.plan.record import Plan, Qualification
@@ -142,10 +143,12 @@ def _registered(
 
 def _require_retrainable(installation: Installation, view: TicketView, request: PlanRequest, model: Model) -> None:
     """Return when the method makes no weights anew, or the model can be made again; raises PlanImpossible or UnknownName."""
-    if method_card(request.method).artefact != "weights":
+    card = method_card(request.method)
+    if card.artefact != "weights":
         return
     found_in = {hit.version for hit in view.footprint.hits} if view.footprint is not None else set()
-    reason = why_not_retrained(model, ancestors_of(installation, model), found_in)
+    why_not = why_not_dropped if card.trains_on == "nothing" else why_not_retrained
+    reason = why_not(model, ancestors_of(installation, model), found_in)
     if reason is not None:
         raise PlanImpossible(
             found=reason,
@@ -232,14 +235,19 @@ def _measure_level(  # noqa: PLR0917 - what planning has at hand by then
         forget_items=len(forget),
         forget_tokens=tokens_of(forget),
         retain_tokens=tokens_of(retain),
-        retraining_cost=_retraining_cost(model, corpus_tokens - tokens_of(forget)) if selection.card.artefact == "weights" else None,
+        retraining_cost=_rebuilding_cost(selection.card, model, corpus_tokens - tokens_of(forget)),
     )
     made = f"{len(controls)} trained by the original's recipe without the {len(selection.forget.record_ids)} record(s)"
     return level, controls, reason or made, cost, _margins(after)
 
 
-def _retraining_cost(model: Model, tokens: int) -> int:
-    """Return what the recipe takes on so many tokens, and a stretch of it again: at most as long as between two saves."""
+def _rebuilding_cost(card: MethodCard, model: Model, tokens: int) -> int | None:
+    """Return what the recipe takes on so many tokens, and a stretch of it again: at most as long as between two saves.
+
+    0 for a method that trains on nothing, None for one that does not make the weights anew.
+    """
+    if card.artefact != "weights" or card.trains_on == "nothing":
+        return 0 if card.artefact == "weights" else None
     epochs = int(dict(model.recipe)["epochs"])
     return training_cost(tokens, epochs + min(epochs, SAVED_EVERY_EPOCHS))
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from rtbf.corpora.reading import read_records
 from rtbf.corpora.shared_runs import RUN_WORDS, sharing_records
 from rtbf.errors import PlanImpossible
-from rtbf.foundry.controls import ancestors_of, why_not_retrained
+from rtbf.foundry.controls import ancestors_of, why_not_dropped, why_not_retrained
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.record import Model, Removal
 from rtbf.material.originals import base_of, original_of, records_gone, selected_records, unlearned_ids
+from rtbf.plan.card import method_card
 from rtbf.store import registry
 from rtbf.unlearn.anew import Remaining
 from rtbf.unlearn.run import Material
@@ -53,20 +54,28 @@ def rebuilding_work(installation: Installation, plan: Plan, *, withheld: tuple[s
 
     withheld   records of the forget set that must not be unlearned (`rtbf.plan.withhold`): they stay among the inputs
 
-    Raises PlanImpossible when the model can no longer be made again: what was recorded of it changed since the plan.
+    Raises PlanImpossible when the model can no longer be made again: what was recorded of it changed since the plan. Likewise
+    when a record is withheld from a method that trains on nothing: it would take that record away as well.
     """
     prepare_torch(threads)
     original, entry = original_of(installation, plan)
     with installation.transaction() as session:
         model = registry.model_with_digest(session, plan.model_digest).model
     ancestors = ancestors_of(installation, model)
-    reason = why_not_retrained(model, ancestors, {plan.forget.version})
+    trains_on_nothing = method_card(plan.method).trains_on == "nothing"
+    if trains_on_nothing and withheld:
+        raise PlanImpossible(
+            found=f"{len(withheld)} record(s) that may not be unlearned any more, which {plan.method} would take away with the others",
+            expected="nothing held or decided to be kept of what the adapter was trained on",
+            remedy="plan again with another method, or when the hold is released",
+        )
+    reason = (why_not_dropped if trains_on_nothing else why_not_retrained)(model, ancestors, {plan.forget.version})
     if reason is not None or model.seed is None:
         raise PlanImpossible(found=str(reason), expected="a model whose training is recorded", remedy="plan again with another method")
     forgotten = set(plan.forget.record_ids) - set(withheld)
     gone = records_gone(model, plan.forget.version) | forgotten
     everything = list(read_records(entry, installation.home.resolved))
-    remaining = [record for record in everything if record.record_id not in gone]
+    remaining = [] if trains_on_nothing else [record for record in everything if record.record_id not in gone]
     return Remaining(
         records=remaining,
         parameters=model.recipe,
@@ -96,6 +105,8 @@ def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, re
         version=plan.forget.version,
         record_ids=unlearned_ids(plan, record),
     )
+    if record.proof is not None and record.proof.restored is not None:
+        return _restored_model(installation, original, removal, record, revision)
     return Model(
         name=plan.model,
         revision=revision,
@@ -106,6 +117,31 @@ def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, re
         trained_on=original.trained_on,
         base_digest=plan.model_digest,
         removals=(*original.removals, removal),
+        files=record.files,
+        environment=record.environment,
+    )
+
+
+def _restored_model(installation: Installation, original: Model, removal: Removal, record: Unlearned, revision: int) -> Model:
+    """Return the registry's record of a base that is served in the place of an adapter over it: the lineage is the base's own.
+
+    Not the original's: nothing of what the adapter was trained on is in these weights, so no later footprint of another person
+    may find them by it. What earlier tickets removed stays listed, since a later ticket looks whether it came back.
+    """
+    assert record.proof is not None
+    assert record.proof.restored is not None
+    with installation.transaction() as session:
+        base = registry.model_with_digest(session, record.proof.restored).model
+    return Model(
+        name=original.name,
+        revision=revision,
+        digest=record.artefact_digest,
+        origin="unlearned",
+        recipe=base.recipe,
+        seed=base.seed,
+        trained_on=base.trained_on,
+        base_digest=base.digest,
+        removals=tuple(dict.fromkeys((*base.removals, *original.removals, removal))),
         files=record.files,
         environment=record.environment,
     )

@@ -67,7 +67,9 @@ def erased_and_claims(case: Case) -> tuple[tuple[Erased, ...], tuple[ModelClaim,
     if {plan.attempt, unlearned.attempt, verification.attempt} != {case.row.attempt}:
         return (), ()
     verdict = verification.verdict
-    done = () if unlearned.kind not in _DONE else (Erased(name=plan.model, remedy=_DONE[unlearned.kind]),)
+    is_restored = unlearned.proof is not None and unlearned.proof.restored is not None
+    remedy = "drop_adapter" if is_restored else _DONE.get(unlearned.kind)
+    done = () if remedy is None else (Erased(name=plan.model, remedy=remedy),)
     return done, (ModelClaim(model=plan.model, guarantee_class=verdict.class_awarded, sentence=verdict.claim),)
 
 

@@ -143,11 +143,17 @@ def claim_text(
 
 def _exact(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of: Mapping[str, str], proof: TrainingProof) -> Iterable[str]:
     """Say how the weights came about, what was looked at, and what that leaves out (PROTOCOL §3, class E)."""
-    yield (
-        f"The weights were made anew by the recorded procedure {proof.procedure} (recipe {proof.recipe_digest}). Its {proof.inputs} "
-        f"training records (list {proof.inputs_digest}) do not contain the ticket's records, and none of them shares a run of "
-        f"{proof.run_words} words with one."
-    )
+    if proof.restored is None:
+        yield (
+            f"The weights were made anew by the recorded procedure {proof.procedure} (recipe {proof.recipe_digest}). Its {proof.inputs} "
+            f"training records (list {proof.inputs_digest}) do not contain the ticket's records, and none of them shares a run of "
+            f"{proof.run_words} words with one."
+        )
+    else:
+        yield (
+            f"The adapter that was trained with the ticket's records was taken away (procedure {proof.procedure}): what is served are the "
+            f"files of its base {proof.restored}, byte for byte. Nothing was trained, and whatever else the adapter had taught is gone."
+        )
     if proof.rerun is not None:
         same = "ended in the same bits" if proof.rerun.is_bitwise else "ended in the same weights"
         yield f"Steps {proof.rerun.from_step + 1} to {proof.rerun.to_step}, run a second time, {same}."
@@ -157,9 +163,10 @@ def _exact(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of
     yield "No declared probe spoke against it."
     yield from _attacks_without_signal(probes, findings)
     bases = f"the data of the base {', '.join(proof.unaudited)}, " if proof.unaudited else ""
+    # A restored base has its own tokenizer; that of weights made anew was learned with the records.
+    kept = "" if proof.restored else "the tokenizer, which was kept, "
     yield (
-        f"Not covered: {bases}the tokenizer, which was kept, and copies of the records elsewhere. "
-        "This relies on the integrity of the recorded procedure and lists."
+        f"Not covered: {bases}{kept}and copies of the records elsewhere. This relies on the integrity of the recorded procedure and lists."
     )
 
 

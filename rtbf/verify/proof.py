@@ -36,7 +36,9 @@ def read_proof(proof: TrainingProof | None) -> ProofReading:
     }
     missing = {
         "NOT_SCANNED": proof.near_duplicates is None,
-        "NOT_RERUN": proof.rerun is None or (not proof.rerun.is_bitwise and proof.rerun.expected != proof.rerun.found),
+        # Where a base is served again nothing was trained, so there is nothing to run a second time.
+        "NOT_RERUN": proof.restored is None
+        and (proof.rerun is None or (not proof.rerun.is_bitwise and proof.rerun.expected != proof.rerun.found)),
     }
     return ProofReading(
         against=tuple(f"{PROOF}:{reason}" for reason, holds in against.items() if holds),
