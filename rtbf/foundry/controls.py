@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from rtbf.corpora.reading import read_records
 from rtbf.evidence.canonical import digest_of
 from rtbf.files import make_private_folder
-from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.foundry.families import sharded_control
+from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.recipes.effort import expected_epochs
 from rtbf.lm.recipes.plain import Base, train
 from rtbf.lm.training import FolderCheckpoints

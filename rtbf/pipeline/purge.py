@@ -20,6 +20,7 @@ from rtbf.pipeline.moves import note
 from rtbf.pipeline.questions import PASSES_NAME, QUESTIONS_NAME
 from rtbf.pipeline.remaining import open_remaining
 from rtbf.pipeline.residuals import open_residual
+from rtbf.pipeline.superseded_shards import destroy_keys, superseded_checkpoints
 from rtbf.plan.record import Plan
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
@@ -137,6 +138,7 @@ def _purge(installation: Installation, ticket_id: str, copies: Sequence[Copy], a
                 data = {"batch": listed.batch, "kind": kind, "count": count, "bytes": size_bytes}
                 note(session, ticket_id, "copy.purged", actor_id, now, data)
             _mark_purged(session, listed.paths)
+            destroy_keys(session, listed.paths)
     finish_lists(lists)
     return sum(count for listed in lists for count, _ in listed.totals.values())
 
@@ -165,6 +167,7 @@ def _own_files(session: Session, installation: Installation, row: TicketRow, now
                 is_needed = any(path == one or path in one.parents or one in path.parents for one in kept)
                 if not is_needed and (is_all or kind != "item_log") and not path.name.startswith(LIST_PREFIX):
                     found.append(Copy(kind=kind, path=path))
+    found += superseded_checkpoints(session, installation, row.id)
     return found + _letters(session, installation, row, now, is_all=is_all)
 
 

@@ -45,4 +45,9 @@ class StoredShardKeys:
             return make_ticket_key(session, self.installation.kek, owner, self.installation.clock())
 
     def _owner(self, *parts: int | str) -> str:
-        return ".".join([_PREFIX + self.family_id, *map(str, parts)])
+        return family_owner(self.family_id, *parts)
+
+
+def family_owner(family_id: str, *parts: int | str) -> str:
+    """Return under which name a key of a family lies: of the family itself, or of (shard, generation)."""
+    return ".".join([_PREFIX + family_id, *map(str, parts)])

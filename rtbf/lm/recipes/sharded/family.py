@@ -106,12 +106,16 @@ class Family:
             grid[place.shard][place.slice - 1].append(record)
         return tuple(Inputs(slices=tuple(map(tuple, parts))) for parts in grid)
 
+    def has_generation(self, shard: int, name: str) -> bool:
+        """Return whether the checkpoints of a training of a shard are still there."""
+        return self._generation_folder(shard, name).is_dir()
+
     def generation(self, shard: int, name: str) -> Generation:
         """Return one training of one shard, by its name."""
         shape = self.shape
         return Generation(
             family_id=self.family_id,
-            folder=self.folder / f"shard-{shard:04d}" / name,
+            folder=self._generation_folder(shard, name),
             key=self.keys.shard_key(shard, name),
             shard=shard,
             name=name,
@@ -124,6 +128,9 @@ class Family:
         """Return the training of a shard on these records: its name follows from them."""
         name = digest_of([self.terms_of_shard(shard), list(inputs.digests())]).removeprefix("sha256:")[:_GENERATION_LETTERS]
         return self.generation(shard, name)
+
+    def _generation_folder(self, shard: int, name: str) -> Path:
+        return self.folder / f"shard-{shard:04d}" / name
 
     @property
     def _places(self) -> Path:

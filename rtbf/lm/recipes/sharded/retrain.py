@@ -84,8 +84,11 @@ def retrain_shards(
             changes.append(_unrun(shard, entry, entries[-1]))
             continue
         assert entry.generation is not None
+        # What was switched off for good had its checkpoints destroyed: such a shard begins anew.
+        first = first if entry.status == "live" or family.has_generation(shard, entry.generation) else 1
         generation = family.generation_of(shard, inputs)
-        generation.adopt(_kept_generation(family, shard, entry), first - 1)
+        if first > 1:
+            generation.adopt(_kept_generation(family, shard, entry), first - 1)
         base = base or load_base(family)
         entries.append(made_shard(family, base, shard, inputs, progress=progress))
         changes.append(
