@@ -61,8 +61,9 @@ def why_not_dropped(model: Model, ancestors: Sequence[Model], found_in: set[str]
     """
     if (reason := why_not_retrained(model, ancestors, found_in)) is not None:
         return reason
-    if dict(model.recipe).get("tune") != "lora" or not ancestors:
-        return "the model is no adapter that was trained here over a registered base, so there is none to drop"
+    recipe = dict(model.recipe)
+    if (recipe.get("recipe"), recipe.get("tune")) != ("plain", "lora") or not ancestors:
+        return "the model is no single adapter that was trained here over a registered base, so there is none to drop"
     return None
 
 
