@@ -13,6 +13,7 @@ from rtbf.files import make_private_folder, replace_file
 from rtbf.footprint.record import Footprint
 from rtbf.footprint.run import find_footprint
 from rtbf.issuing import issued, reissue
+from rtbf.pipeline.clock import clock_of
 from rtbf.pipeline.closing import finish_ticket
 from rtbf.pipeline.footprints import finish_footprint, footprint_revision
 from rtbf.pipeline.item_log import SEALED_NAME
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rtbf.installation import Installation
+    from rtbf.lm.record import Removal
     from rtbf.ticket_view import TicketView
     from rtbf.work_lease import WorkSettings
 
@@ -119,6 +121,7 @@ def _plan(
         actor_id = actor_id_for(session, actor, installation.clock())
         holds = all_holds(session)
         restricted = restricted_records(session, but=ticket_id)
+        deadline_at = clock_of(session, ticket_id, installation.clock()).deadline_at
     request = request or PlanRequest()
     plan, words = planned(
         installation,
@@ -131,6 +134,7 @@ def _plan(
         grace_s=installation.policy.grace_s,
         approval_valid_s=installation.policy.approval_valid_s,
         profile=request.profile or installation.policy.profile,
+        deadline_at=deadline_at,
         threads=work.torch_threads,
         progress=progress,
     )
@@ -153,14 +157,18 @@ def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: P
         holds = all_holds(session)
     withheld = withheld_records(plan, footprint, planned_from or decisions, decisions, holds, installation.clock())
     folder = installation.home.artefacts_of(ticket_id, plan.attempt)
+    along: tuple[Removal, ...] = ()
     if method_card(plan.method).artefact == "weights":
         inputs = rebuilding_work(installation, plan, withheld=withheld, threads=work.torch_threads)
+        along = inputs.along
         record, served = rebuild(plan, digest, inputs, folder, progress=progress)
     else:
         material, original = unlearning_material(installation, plan, withheld=withheld, threads=work.torch_threads)
         record, served = unlearn(plan, digest, material, original, folder, progress=progress)
-    model = unlearned_model(installation, plan, digest, record) if record.kind in FULL_WEIGHTS else None
-    finish_unlearning(installation, record, model, installation.home.stored_form(served), actor)
+    model = unlearned_model(installation, plan, digest, record, along) if record.kind in FULL_WEIGHTS else None
+    finish_unlearning(
+        installation, record, model, installation.home.stored_form(served), actor, takes_effect=method_card(plan.method).takes_effect
+    )
 
 
 def _verify(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:

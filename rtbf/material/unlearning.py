@@ -10,8 +10,10 @@ from rtbf.errors import PlanImpossible
 from rtbf.foundry.controls import ancestors_of, why_not_dropped, why_not_retrained
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
+from rtbf.lm.recipes.sharded.shape import FAMILY, STATE
 from rtbf.lm.record import Model, Removal
 from rtbf.material.originals import base_of, original_of, records_gone, selected_records, unlearned_ids
+from rtbf.material.shards import served_revision, shard_inputs
 from rtbf.plan.card import method_card
 from rtbf.store import registry
 from rtbf.unlearn.anew import Remaining
@@ -76,6 +78,9 @@ def rebuilding_work(installation: Installation, plan: Plan, *, withheld: tuple[s
     gone = records_gone(model, plan.forget.version) | forgotten
     everything = list(read_records(entry, installation.home.resolved))
     remaining = [] if trains_on_nothing else [record for record in everything if record.record_id not in gone]
+    shards = shard_inputs(installation, plan, model, everything, forgotten) if FAMILY in dict(model.recipe) else None
+    if shards is not None:
+        remaining = shards.records
     return Remaining(
         records=remaining,
         parameters=model.recipe,
@@ -86,12 +91,15 @@ def rebuilding_work(installation: Installation, plan: Plan, *, withheld: tuple[s
         near_duplicates=len(sharing_records((record for record in everything if record.record_id in forgotten), remaining)),
         run_words=RUN_WORDS,
         unaudited=tuple(ancestor.digest for ancestor in ancestors if not ancestor.trained_on),
+        shards=None if shards is None else shards.work,
+        along=() if shards is None else shards.along,
     )
 
 
-def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, record: Unlearned) -> Model:
+def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, record: Unlearned, along: tuple[Removal, ...] = ()) -> Model:
     """Return the registry's record of the new weights: the original's lineage, less what the ticket removed.
 
+    along   what other tickets removed in the same run
     What was withheld is not called removed: a later footprint finds it in these weights again.
     """
     with installation.transaction() as session:
@@ -112,14 +120,30 @@ def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, re
         revision=revision,
         digest=record.artefact_digest,
         origin="unlearned",
-        recipe=original.recipe,
+        recipe=_recipe_after(original, record),
         seed=original.seed,
         trained_on=original.trained_on,
         base_digest=plan.model_digest,
-        removals=(*original.removals, removal),
+        removals=_removals(installation, original, (removal, *along)),
         files=record.files,
         environment=record.environment,
     )
+
+
+def _recipe_after(original: Model, record: Unlearned) -> tuple[tuple[str, str], ...]:
+    """Return the original's recipe; of a sharded model, with the state that its shards are in now."""
+    shards = None if record.proof is None else record.proof.shards
+    if shards is None:
+        return original.recipe
+    return tuple((name, shards.state_after if name == STATE else text) for name, text in original.recipe)
+
+
+def _removals(installation: Installation, original: Model, own: tuple[Removal, ...]) -> tuple[Removal, ...]:
+    """Return what is gone from the new weights: what was from the original, what left with it, and from a family what is served lacks."""
+    served = served_revision(installation, original) if FAMILY in dict(original.recipe) else original
+    earlier = {removal.ticket_id: removal for removal in (*original.removals, *served.removals)}
+    # An earlier attempt of the same ticket removed no more than this one does.
+    return tuple((earlier | {removal.ticket_id: removal for removal in own}).values())
 
 
 def _restored_model(installation: Installation, original: Model, removal: Removal, record: Unlearned, revision: int) -> Model:

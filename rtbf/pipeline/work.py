@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rtbf.errors import IllegalMove
 from rtbf.pipeline.closing import close_fulfilled
@@ -27,9 +27,18 @@ if TYPE_CHECKING:
     from rtbf.unlearn.record import Unlearned
 
 
-def finish_unlearning(installation: Installation, unlearned: Unlearned, model: Model | None, location: str, actor: str) -> str:
+def finish_unlearning(
+    installation: Installation,
+    unlearned: Unlearned,
+    model: Model | None,
+    location: str,
+    actor: str,
+    *,
+    takes_effect: Literal["released", "at_once"] = "released",
+) -> str:
     """Store what unlearning produced, register the new weights as a candidate, and move on to verification.
 
+    takes_effect   at_once: the new weights are served from here on, whatever the verdict will be; they hold less than those before
     Raises IllegalMove unless this attempt is being carried out: a run that ends late or twice registers no weights.
     """
     now = installation.clock()
@@ -43,7 +52,7 @@ def finish_unlearning(installation: Installation, unlearned: Unlearned, model: M
             )
         digest = save_record(session, unlearned, unlearned.attempt, now)
         if model is not None:
-            registry.save_model(session, model, location, "candidate", now)
+            registry.save_model(session, model, location, "live" if takes_effect == "at_once" else "candidate", now)
         data = {
             "record": digest, "artefact": unlearned.artefact_digest, "steps": unlearned.steps, "kind": unlearned.kind,
             "withheld": len(unlearned.withheld),

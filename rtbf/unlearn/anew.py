@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rtbf.corpora.corpus import Record
     from rtbf.lm.digest import ArtefactFile
     from rtbf.lm.recipes.plain import Base
+    from rtbf.lm.record import Removal
     from rtbf.plan.record import Plan
     from rtbf.unlearn.method import ShardWork
 
@@ -39,6 +40,7 @@ class Remaining:
     withheld          records of the plan's forget set that stay among the inputs, in its order
     near_duplicates   how many inputs share a run of `run_words` words with a forgotten record
     unaudited         digests of bases whose own data nobody recorded
+    along             what other tickets remove in the same run: none of it is among the records
     """
 
     records: Sequence[Record]
@@ -51,6 +53,7 @@ class Remaining:
     run_words: int
     unaudited: tuple[str, ...]
     shards: ShardWork | None = None
+    along: tuple[Removal, ...] = ()
 
 
 def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *, progress: Progress = silent) -> tuple[Unlearned, Path]:
