@@ -7,7 +7,7 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING
 
-from rtbf.errors import ArtefactMismatch
+from rtbf.errors import ArtefactMismatch, BadInput
 from rtbf.evidence.canonical import digest_of
 from rtbf.files import make_private_folder, replace_file
 from rtbf.lm.recipes.plain import Base
@@ -89,6 +89,31 @@ def family_of(installation: Installation, model: Model) -> tuple[Family, ShardSt
         base=Base(folder=installation.home.resolved(started_from.location), digest=started_from.model.digest),
     )
     return family, read_state(family.folder, recipe[STATE])
+
+
+def shards_of_model(installation: Installation, name: str, revision: int | None) -> tuple[Model, ShardState, int]:
+    """Return a sharded model, what its shards are, and what the sealed checkpoints that it rests on take, in bytes.
+
+    revision   the live one when None; raises BadInput for a model that was not trained in shards
+    """
+    with installation.transaction() as session:
+        registered = registry.live_model(session, name) if revision is None else registry.model_revision(session, name, revision)
+    model = require_sharded(registered.model)
+    family, state = family_of(installation, model)
+    kept = [(shard, entry.generation) for shard, entry in enumerate(state.shards) if entry.generation is not None]
+    size_bytes = sum(family.generation(shard, one).size_bytes() for shard, one in kept if family.has_generation(shard, one))
+    return model, state, size_bytes
+
+
+def require_sharded(model: Model) -> Model:
+    """Return the model when it was trained in shards; raises BadInput otherwise."""
+    if FAMILY not in dict(model.recipe):
+        raise BadInput(
+            found=f"model {model.name} revision {model.revision}, which was not trained in shards",
+            expected="one trained with `rtbf model train --recipe sharded`, or what became of it",
+            remedy="see `rtbf model list`",
+        )
+    return model
 
 
 def touched_places(family: Family, state: ShardState, remaining: Sequence[Record]) -> tuple[Place, ...]:
