@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     profile: Literal["smoke", "standard", "deep"] = Field(
         default="standard", description="how much a verification asks when a plan names no profile; smoke can never PASS"
     )
+    dp_without_compute: bool = Field(
+        default=False, description="whether the bound that a private training left fulfils a request with nothing done; off by default"
+    )
     locale: str = Field(
         default="en", pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="letters' language when a ticket names none"
     )

@@ -56,6 +56,8 @@ class Policy:
     """The supervisory authority named in letters."""
     letters_from: str = "privacy@localhost.localdomain"
     """The address letters come from; the default one is for letters that are printed or posted by somebody else."""
+    dp_without_compute: bool = False
+    """Whether a bound on a person's influence that a private training left fulfils a request by itself, with nothing done (DESIGN §2)."""
     sells_or_shares: bool | None = None
     """Whether the controller sells or shares personal information: a letter under the CCPA has to say so."""
     letters: Path | None = None

@@ -102,6 +102,7 @@ def policy_of(settings: Settings) -> Policy:
         suppression_review_days=settings.suppression_review_days,
         residual_days=settings.residual_days,
         profile=settings.profile,
+        dp_without_compute=settings.dp_without_compute,
         locale=settings.locale,
         controller_name=settings.controller_name,
         controller_contact=settings.controller_contact,

@@ -192,7 +192,7 @@ def _npo(installation: Installation, ticket_id: str, narrator: Narrator, progres
     narrator.say("")
     narrator.say("Then npo, with the whole battery. Its paper's models pass output tests; the plan asks for no more than suppression,")
     narrator.say("since a little training is expected to bring the records back (R4). Asked for removal, that would be a FAIL.")
-    return _unlearn(installation, ticket_id, PlanRequest(seed=SEED, guarantee="suppression"), narrator, progress, work)
+    return _unlearn(installation, ticket_id, PlanRequest(method="npo", seed=SEED, guarantee="suppression"), narrator, progress, work)
 
 
 def _anew(installation: Installation, ticket_id: str, narrator: Narrator, progress: Progress, work: WorkSettings) -> TicketView:
@@ -234,7 +234,7 @@ def _unlearn(
 
 
 def _made(request: PlanRequest) -> str:
-    return "merging, " if method_card(request.method).artefact == "adapter" else ""
+    return "merging, " if method_card(request.named_method).artefact == "adapter" else ""
 
 
 def _audit(installation: Installation, ticket_id: str, narrator: Narrator, work: WorkSettings) -> Audited:

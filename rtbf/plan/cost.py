@@ -10,9 +10,19 @@ from rtbf.plan.record import Cost
 TRAINING_FACTOR = 3
 
 
-def training_cost(tokens: int, epochs: int) -> int:
-    """Return the cost of training on `tokens` for `epochs`."""
-    return TRAINING_FACTOR * tokens * epochs
+def training_cost(tokens: int, epochs: float) -> int:
+    """Return the cost of training on `tokens` for `epochs`; a share of an epoch counts as such."""
+    return round(TRAINING_FACTOR * tokens * epochs)
+
+
+def tokens_per_step(tokens: int, records: int, batch: int) -> int:
+    """Return the mean tokens of a batch of at most `batch` records, drawn from `records` that have `tokens` in all."""
+    return round(tokens * min(batch, records) / max(1, records))
+
+
+def loop_cost(*, forget_tokens: int, forget_tokens_per_step: int, retain_tokens_per_step: int, max_steps: int) -> int:
+    """Return the most that a method's loss over pairs of batches takes: one pass over the forget set, and every step."""
+    return forget_tokens + TRAINING_FACTOR * max_steps * (forget_tokens_per_step + retain_tokens_per_step)
 
 
 def plan_cost(
@@ -29,9 +39,14 @@ def plan_cost(
 
     retraining_cost   of a method that makes the weights anew; it takes no steps of its own
     """
-    per_step = forget_tokens_per_step + retain_tokens_per_step
+    stepping = loop_cost(
+        forget_tokens=forget_tokens,
+        forget_tokens_per_step=forget_tokens_per_step,
+        retain_tokens_per_step=retain_tokens_per_step,
+        max_steps=max_steps,
+    )
     return Cost(
-        unlearning=forget_tokens + TRAINING_FACTOR * max_steps * per_step if retraining_cost is None else retraining_cost,
+        unlearning=stepping if retraining_cost is None else retraining_cost,
         controls=control_cost,
         verification=verification,
     )

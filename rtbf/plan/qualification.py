@@ -144,8 +144,8 @@ class Kept:
 def sought_for(request: PlanRequest, *, model_family: str | None, model_parameters: int, has_controls: bool) -> Sought:
     """Return what a plan by `request` seeks; raises what `parse_parameters` does."""
     return Sought(
-        method=request.method,
-        method_digest=code_digest("method", request.method),
+        method=request.named_method,
+        method_digest=code_digest("method", request.named_method),
         settings=settings_of(request),
         model_family=model_family,
         model_parameters=model_parameters,
@@ -164,7 +164,7 @@ def family_of(folder: Path) -> str | None:
 
 def settings_of(request: PlanRequest) -> tuple[tuple[str, str], ...]:
     """Return what a person set, in one plain form and sorted; merge, brake and max_steps are always among them."""
-    parsed = dict(parse_parameters(method_card(request.method), request.parameters))
+    parsed = dict(parse_parameters(method_card(request.named_method), request.parameters))
     named = {name: parsed[name] for name in request.parameters}
     loop = {"merge": _yes_no(request.is_merged), "brake": _yes_no(request.is_braked), "max_steps": str(request.max_steps)}
     return tuple(sorted((named | loop).items()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SCHEMA = "rtbf.plan/3"
+SCHEMA = "rtbf.plan/4"
 
 FORGET_BATCH = 8
 RETAIN_BATCH = 24
@@ -152,6 +152,29 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlanOption:
+    """One method that could have been planned, as it stood when the plan was made.
+
+    class_cap     the strongest class that its artefact may reach
+    tokens        what the unlearning itself takes at most, in forward-token units; None where it cannot be planned
+    minutes       the same as decimal text, at the plan's `rate_origin`
+    is_in_time    whether it ends before the deadline, if started as soon as policy permits; None where one of the two is unknown
+    utility       what is to be expected of the model afterwards, in words; not measured
+    note          what else speaks for or against it; empty where nothing does
+    unavailable   why it cannot be planned; None when it can
+    """
+
+    method: str
+    class_cap: GuaranteeClass
+    tokens: int | None
+    minutes: str | None
+    is_in_time: bool | None
+    utility: str
+    note: str
+    unavailable: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class HeldItem:
     """An item that was decided to be erased and is left out because of a hold; `until` None: until that is released."""
 
@@ -169,6 +192,11 @@ class Plan:
     quorum             how many people must approve, and why (`quorum_reason`)
     grace_s            seconds between the last approval and the start, in which the plan can still be called off
     approval_valid_s   seconds after which an approval that was not used is void
+    options            every method that was weighed, the chosen one among them unless it is a control
+    choice_reason      why `method` was chosen, in words
+    rate_origin        how fast the model was, and on what that was measured; the minutes of the options rest on it
+
+    The last three are empty in records of rtbf.plan/3, which had none of them.
     """
 
     ticket_id: str
@@ -207,4 +235,7 @@ class Plan:
     quorum_reason: str
     grace_s: int
     approval_valid_s: int
+    options: tuple[PlanOption, ...] = ()
+    choice_reason: str = ""
+    rate_origin: str = ""
     schema: str = SCHEMA

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEFAULT_METHOD = "npo"
+"""Preferred among methods that cost alike and of which none is qualified: the one this release knows most about."""
 MAX_STEPS = 300
 _YES_NO = {"yes": True, "no": False}
 
@@ -21,16 +22,17 @@ _YES_NO = {"yes": True, "no": False}
 class PlanRequest:
     """What was asked; everything left out is chosen by the planner. `seed` None draws one.
 
-    parameters   of the method; checked against its card when the plan is made
+    method       None lets the planner choose (`rtbf.plan.choice`)
+    parameters   of the method; checked against its card when the plan is made. Without a method, one that has them all is chosen
     is_braked    False lets forgetting go on past the level of the stop rule, as in the papers
     is_merged    False keeps the adapter apart from the base, which caps the class at suppression
-    guarantee    None: exact where the method makes the weights anew, approximate elsewhere
+    guarantee    None: the strongest class that the method can reach; without a method, see `rtbf.plan.choice`
     profile      how much the verification asks (`plan.profile`); None takes the installation's
     packs        raw bytes of the operator's own item packs (`verify.packs`)
     """
 
     model: str | None = None
-    method: str = DEFAULT_METHOD
+    method: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     is_merged: bool = True
     is_braked: bool = True
@@ -39,6 +41,13 @@ class PlanRequest:
     max_steps: int = MAX_STEPS
     profile: str | None = None
     packs: tuple[bytes, ...] = ()
+
+    @property
+    def named_method(self) -> str:
+        """Return the method, once it was asked for or chosen; raises BadInput before."""
+        if self.method is None:
+            raise BadInput(found="no method", expected="the name of one", remedy="see `rtbf method list`")
+        return self.method
 
 
 def plan_request(
@@ -71,7 +80,7 @@ def plan_request(
         raise BadInput(found=f"guarantee {guarantee}", expected=f"one of {', '.join(GUARANTEE_CLASSES)}", remedy="correct --guarantee")
     return PlanRequest(
         model=model,
-        method=method or DEFAULT_METHOD,
+        method=method,
         parameters=values,
         is_merged=_YES_NO[merge],
         is_braked=_YES_NO[brake],

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import BadInput, PlanImpossible
 from rtbf.evidence.canonical import digest_of
-from rtbf.plan.card import MethodCard, code_digest, method_card, parse_parameters, probe_cards
-from rtbf.plan.cost import plan_cost
+from rtbf.plan.card import code_digest, method_card, parse_parameters, probe_cards
+from rtbf.plan.choice import require_askable
+from rtbf.plan.cost import plan_cost, tokens_per_step
 from rtbf.plan.decisions import erased_records, items_to_erase, models_to_change, require_decided
 from rtbf.plan.holds import held_back, held_items
 from rtbf.plan.items import model_item, record_item
+from rtbf.plan.options import class_in_reach
 from rtbf.plan.profile import runs_in
 from rtbf.plan.record import (
     FORGET_BATCH,
@@ -25,7 +27,6 @@ from rtbf.plan.record import (
     Adapter,
     Control,
     ControlPlan,
-    GuaranteeClass,
     HeldItem,
     Plan,
     PlannedProbe,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from rtbf.corpora.corpus import CorpusVersion
     from rtbf.footprint.record import Footprint, ModelReached
+    from rtbf.plan.choice import Choice
     from rtbf.plan.decisions import Decisions
     from rtbf.plan.holds import Hold
     from rtbf.plan.quorum import Quorum
@@ -59,13 +61,12 @@ _MAX_SEED = 2**31
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """The data of a plan, chosen before any model is loaded."""
+    """The data of a plan, drawn before any model is loaded and before a method is chosen."""
 
     reached: ModelReached
     left_out: tuple[str, ...]
     decisions_digest: str
     held: tuple[HeldItem, ...]
-    card: MethodCard
     forget: RecordSet
     retain: RecordSet
     utility_holdout: RecordSet
@@ -79,7 +80,7 @@ class Level:
     item_levels_nats     mean NLL per answer token of each item under the control models; None without a control model
     sequence_drop_nats   mean over items of NLL_sum under the control models minus under the original; None likewise
     answer_tokens        mean answer tokens of a forget item
-    retraining_cost      of making the weights anew, in forward-token units; None for a method that does not
+    retraining_cost      of a method that takes no steps of its own, in forward-token units; None for every other
     """
 
     item_levels_nats: tuple[float, ...] | None
@@ -124,17 +125,8 @@ def select(
     No record of this person, whatever was decided for it, and no restricted one is drawn to be retained or to measure on.
     Raises PlanImpossible, StalePlan for decisions on an older footprint, BadInput, UnknownName.
     """
-    card = method_card(request.method)
     # A setting that no plan could use is refused now, before minutes are spent on control models.
-    parse_parameters(card, request.parameters)
-    if request.guarantee == "dp" and card.class_cap != "dp":
-        raise BadInput(
-            found=f"class dp of method {card.name}",
-            expected="a method on a base that was trained with accounting",
-            remedy="leave --guarantee out, or ask for another class",
-        )
-    if card.artefact == "weights" and not request.is_merged:
-        raise BadInput(found=f"merge=no with {card.name}", expected="a method that trains an adapter", remedy="leave merge=no out")
+    require_askable(request)
     decided = require_decided(footprint, decisions)
     held = held_items(footprint, holds, now)
     reached = choose_model(request, footprint, decided, held)
@@ -158,7 +150,6 @@ def select(
         left_out=tuple(dict.fromkeys(model.model for model in footprint.models if model.model != reached.model)),
         decisions_digest=digest_of(decided),
         held=held_back(held, items_to_erase(footprint, decided)),
-        card=card,
         forget=record_set(corpus, forget),
         retain=retain,
         utility_holdout=holdout,
@@ -249,18 +240,20 @@ def freeze(
     grace_s: int,
     approval_valid_s: int,
     margins: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    choice: Choice | None = None,
+    rate_origin: str = "",
 ) -> Plan:
     """Return the frozen plan. `proposed` are parameters the method derives from `level`; what a person set wins.
 
+    request                    with its method: asked for, or chosen
+    choice, rate_origin        what it was chosen from, and what the options' minutes rest on; None where nothing was weighed
     margins                    (margin, origin) by probe name, where the control models call for a wider one than the card
     grace_s, approval_valid_s   the installation's policy, bound by the digest like everything else that is approved
     """
-    card = selection.card
+    card = method_card(request.named_method)
     trains_adapter = card.artefact == "adapter"
     parameters = parse_parameters(card, {**proposed, **request.parameters})
-    cap, cap_reason = _class_cap(card, request)
-    forget_share = FORGET_BATCH / max(1, len(selection.forget.record_ids))
-    retain_share = RETAIN_BATCH / max(1, len(selection.retain.record_ids))
+    cap, cap_reason = class_in_reach(card, is_merged=request.is_merged)
     return Plan(
         ticket_id=ticket_id,
         attempt=attempt,
@@ -287,13 +280,13 @@ def freeze(
         relearn=questions.relearn,
         qualification=qualification,
         controls=ControlPlan(models=tuple(controls), reason=controls_reason),
-        guarantee_requested=request.guarantee or ("exact" if cap == "exact" else "approximate"),
+        guarantee_requested=request.guarantee or (cap if cap in {"exact", "dp"} else "approximate"),
         class_cap=cap,
         cap_reason=cap_reason,
         cost=plan_cost(
             forget_tokens=level.forget_tokens,
-            forget_tokens_per_step=round(level.forget_tokens * forget_share),
-            retain_tokens_per_step=round(level.retain_tokens * retain_share),
+            forget_tokens_per_step=tokens_per_step(level.forget_tokens, len(selection.forget.record_ids), FORGET_BATCH),
+            retain_tokens_per_step=tokens_per_step(level.retain_tokens, len(selection.retain.record_ids), RETAIN_BATCH),
             max_steps=request.max_steps if trains_adapter else 0,
             retraining_cost=level.retraining_cost,
             control_cost=control_cost,
@@ -303,6 +296,9 @@ def freeze(
         quorum_reason=quorum.reason,
         grace_s=grace_s,
         approval_valid_s=approval_valid_s,
+        options=() if choice is None else choice.options,
+        choice_reason="" if choice is None else choice.reason,
+        rate_origin=rate_origin,
     )
 
 
@@ -346,14 +342,3 @@ def planned_probes(profile: str, margins: Mapping[str, tuple[str, str]] = Mappin
         if runs_in(card.profile, profile)
     ]
     return tuple(sorted(probes, key=lambda probe: probe.probe_id))
-
-
-def _class_cap(card: MethodCard, request: PlanRequest) -> tuple[GuaranteeClass, str]:
-    """The artefact as served caps the class, whatever a method says of itself (DESIGN §2)."""
-    if card.artefact == "none":
-        return "none", "the weights stay as they are"
-    if card.artefact == "weights":
-        return card.class_cap, "the weights are made anew by the recorded recipe, without the records"
-    if not request.is_merged:
-        return "suppression", "an unmerged adapter over an unchanged base can be switched off"
-    return card.class_cap, "weights changed and merged"

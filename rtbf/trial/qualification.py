@@ -114,9 +114,9 @@ def prepare_trial(
 ) -> Prepared:
     """Return the trial with its budget; raises UnknownName and BadInput for a method, setting or profile that is none."""
     settings_of(request)
-    if method_card(request.method).artefact == "weights":
+    if method_card(request.named_method).artefact == "weights":
         raise BadInput(
-            found=f"method {request.method}, which makes the weights anew",
+            found=f"method {request.named_method}, which makes the weights anew",
             expected="a method that changes weights",
             remedy="it needs no qualification: class exact rests on how the weights came about, however few the records are",
         )
@@ -195,12 +195,12 @@ def _budget(
     forget, others, retain = (
         training_items(records, tokenizer, size) for records in (population.forget, population.others, questions.retain)
     )
-    is_changing = method_card(request.method).artefact != "none"
+    is_changing = method_card(request.named_method).artefact != "none"
     per_step = tokens_of(forget) * FORGET_BATCH / len(forget) + tokens_of(retain) * RETAIN_BATCH / len(retain)
     bench = Bench(questions=questions, original=tokens, controls=(tokens,) * N_CONTROLS, profile=profile, seed=seed, work=tokens.folder)
     kind = "unchanged" if not is_changing else "merged" if request.is_merged else "adapter"
     stand_in = candidate_of(
-        request.method,
+        request.named_method,
         kind,
         tokens.digest,
         tokenizer_of=tokens.folder,
@@ -223,10 +223,10 @@ def _statement(prepared: Prepared, models: TrialModels, run: Run, pooled: Judged
     made_at = rfc3339(now)
     return Trial(
         schema=SCHEMA,
-        method=request.method,
-        method_digest=code_digest("method", request.method),
+        method=request.named_method,
+        method_digest=code_digest("method", request.named_method),
         settings=settings_of(request),
-        parameters=run.plan.parameters or parse_parameters(method_card(request.method), request.parameters),
+        parameters=run.plan.parameters or parse_parameters(method_card(request.named_method), request.parameters),
         model_family=str(network.config.model_type),
         model_parameters=sum(parameter.numel() for parameter in network.parameters()),
         recipe=models.recipe,

@@ -96,7 +96,7 @@ def run_method(
 
 def trial_plan(request: PlanRequest, sides: Sides, original: Made, controls: Sequence[Made], *, seed: int) -> Plan:
     """Return the frozen plan for all planted subjects; raises what `parse_parameters` does for a setting the method lacks."""
-    card = method_card(request.method)
+    card = method_card(request.named_method)
     level = measured_level(sides, original, controls)
     module = load("method", card.name)
     proposed = (
@@ -112,7 +112,6 @@ def trial_plan(request: PlanRequest, sides: Sides, original: Made, controls: Seq
         left_out=(),
         decisions_digest=digest_of("every planted record is decided to be forgotten"),
         held=(),
-        card=card,
         forget=_record_set(version, sides.forget),
         retain=_record_set(version, sides.retain),
         utility_holdout=_record_set(version, sides.holdout),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SHAPE = Shape(hidden=32, layers=1, epochs=2, learning_rate="0.01")
 SIZES = Sizes(siblings_per_record=1, candidates=19, neighbours=3, forms_records=1, sampled=1, samples=1, names=3, fluency=1)
-REQUEST = PlanRequest(parameters={"learning_rate": "0.003"}, max_steps=3)
+REQUEST = PlanRequest(method="npo", parameters={"learning_rate": "0.003"}, max_steps=3)
 SUBJECTS = 6
 
 
@@ -103,8 +103,8 @@ def test_the_budget_is_told_before_and_counts_what_each_method_takes(work: Path)
     ("request_", "refusal"),
     [
         (PlanRequest(method="npos"), UnknownName),
-        (PlanRequest(parameters={"beta": "9"}), BadInput),
-        (PlanRequest(parameters={"b": "1"}), UnknownName),
+        (PlanRequest(method="npo", parameters={"beta": "9"}), BadInput),
+        (PlanRequest(method="npo", parameters={"b": "1"}), UnknownName),
     ],
 )
 def test_what_cannot_be_tried_is_refused_before_anything_is_made(tmp_path: Path, request_: PlanRequest, refusal: Any) -> None:

@@ -16,6 +16,7 @@ from rtbf.material.battery import verification_battery
 from rtbf.material.planning import planned
 from rtbf.material.questions import RECORD_SETS, open_questions
 from rtbf.material.unlearning import rebuilding_work, unlearned_model, unlearning_material
+from rtbf.plan.lineage import LineageFacts
 from rtbf.plan.request import PlanRequest
 from rtbf.registration import add_corpus
 from rtbf.store import registry
@@ -90,7 +91,7 @@ def test_a_plan_binds_decisions_holds_quorum_and_policy(installation: Installati
 def test_without_decisions_no_model_is_loaded_and_no_plan_made(
     installation: Installation, footprint: Footprint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rtbf.material.planning.load_model", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("rtbf.material.weighing.load_model", lambda *_: pytest.fail("a model was loaded"))
 
     with pytest.raises(PlanImpossible, match="7 of 7 items"):
         _planned(installation, footprint, decisions=replace(builders.decisions(footprint), footprint_digest=builders.sha(2)))
@@ -187,7 +188,9 @@ def test_a_model_whose_training_is_not_recorded_cannot_be_made_anew(
     installation: Installation, footprint: Footprint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view: Any = SimpleNamespace(ticket=builders.ticket(), footprint=footprint, attempt=0)
-    monkeypatch.setattr("rtbf.material.planning.why_not_retrained", lambda *_: "the model was not trained here by a recorded recipe")
+    unknown = LineageFacts(recipe={}, is_recorded=False, is_as_trained=True, ancestors=())
+    monkeypatch.setattr("rtbf.material.weighing.lineage_facts", lambda *_: unknown)
+    monkeypatch.setattr("rtbf.material.weighing.load_model", lambda *_: pytest.fail("a model was loaded"))
 
     with pytest.raises(PlanImpossible, match="not trained here by a recorded recipe"):
         planned(

@@ -14,11 +14,11 @@ def _ask(*sets: str, guarantee: str = "approximate") -> PlanRequest:
     return plan_request(method=None, model=None, guarantee=guarantee, sets=sets, seed=None)
 
 
-def test_nothing_asked_is_npo_merged_braked_and_approximate() -> None:
+def test_nothing_asked_leaves_the_method_open_and_is_merged_and_braked() -> None:
     asked = _ask()
 
     assert (asked.method, asked.is_merged, asked.is_braked, asked.guarantee, asked.max_steps, asked.seed) == (
-        "npo", True, True, "approximate", MAX_STEPS, None,
+        None, True, True, "approximate", MAX_STEPS, None,
     )  # fmt: skip
     assert dict(asked.parameters) == {}
 
@@ -60,3 +60,11 @@ def test_a_setting_given_twice_is_refused() -> None:
 def test_an_unknown_guarantee_is_refused(guarantee: str) -> None:
     with pytest.raises(BadInput, match="guarantee"):
         _ask(guarantee=guarantee)
+
+
+def test_a_request_names_its_method_only_once_one_was_asked_for_or_chosen() -> None:
+    asked = plan_request(method="npo", model=None, guarantee=None, sets=(), seed=None)
+
+    assert asked.named_method == "npo"
+    with pytest.raises(BadInput, match="no method"):
+        _ = _ask().named_method

@@ -87,6 +87,7 @@ def _freeze(
     **changes: Any,
 ) -> Plan:
     asked = request or PlanRequest(seed=4)
+    asked = asked if asked.method is not None else replace(asked, method="npo")
     fields: dict[str, Any] = {
         "ticket_id": builders.TICKET_ID,
         "attempt": 1,

@@ -234,17 +234,24 @@ def test_an_unknown_field_is_refused() -> None:
 
 
 def test_settings_are_what_a_person_set_in_one_form() -> None:
-    plain = settings_of(PlanRequest(parameters={"learning_rate": "0.0010"}))
+    plain = settings_of(PlanRequest(method="npo", parameters={"learning_rate": "0.0010"}))
 
     assert plain == SETTINGS
-    assert dict(settings_of(PlanRequest(is_merged=False, is_braked=False, max_steps=7))) == {"brake": "no", "max_steps": "7", "merge": "no"}
+    assert dict(settings_of(PlanRequest(method="npo", is_merged=False, is_braked=False, max_steps=7))) == {
+        "brake": "no",
+        "max_steps": "7",
+        "merge": "no",
+    }
 
 
 def test_what_a_plan_seeks_follows_from_request_and_model(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
 
     sought = sought_for(
-        PlanRequest(parameters={"learning_rate": "0.001"}), model_family=family_of(tmp_path), model_parameters=600_000, has_controls=True
+        PlanRequest(method="npo", parameters={"learning_rate": "0.001"}),
+        model_family=family_of(tmp_path),
+        model_parameters=600_000,
+        has_controls=True,
     )
 
     assert sought == _sought()
