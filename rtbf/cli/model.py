@@ -9,6 +9,8 @@ import click
 
 from rtbf.cli.context import CliContext, emit
 from rtbf.cli.progress import shown_progress
+from rtbf.cli.shards import replay as replay_command
+from rtbf.cli.shards import shards as shards_command
 from rtbf.errors import BadInput
 
 if TYPE_CHECKING:
@@ -54,20 +56,31 @@ def add(context: CliContext, path: Path, name: str, trained_on: tuple[str, ...])
 @model.command("train")
 @click.argument("name")
 @click.option("--corpus", required=True, help="Corpus to learn from; its current version.")
-@click.option("--recipe", type=click.Choice(["plain"]), default="plain", show_default=True)
+@click.option("--recipe", type=click.Choice(["plain", "sharded"]), default="plain", show_default=True)
 @click.option(
     "--preset",
     type=click.Choice(["tiny", "full", "lora"]),
     default="tiny",
     show_default=True,
-    help="tiny: from scratch; full, lora: --base.",
+    help="Of recipe plain. tiny: from scratch; full, lora: --base.",
 )
+@click.option("--shards", type=click.IntRange(1), help="Of recipe sharded: how many adapters the subjects are spread over.")
+@click.option("--slices", type=click.IntRange(1), help="Of recipe sharded: after how many parts of a shard its state is kept.")
 @click.option("--base", help="A registered model to fine-tune: its name, or its folder.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the preset, for example epochs=10.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.pass_obj
-def train(
-    context: CliContext, name: str, corpus: str, recipe: str, preset: str, base: str | None, sets: tuple[str, ...], seed: int
+def train(  # noqa: PLR0917 - click hands over every option
+    context: CliContext,
+    name: str,
+    corpus: str,
+    recipe: str,
+    preset: str,
+    shards: int | None,
+    slices: int | None,
+    base: str | None,
+    sets: tuple[str, ...],
+    seed: int,
 ) -> None:
     """Train the model NAME on a corpus, recording its lineage. Killed midway, the same command continues.
 
@@ -81,7 +94,8 @@ def train(
     from rtbf.store.registry import live_model  # noqa: PLC0415
 
     require_name("model", name)
-    request = TrainingRequest(name=name, corpus=corpus, preset=preset, overrides=_pairs(sets), base=base, seed=seed)
+    overrides = _overrides(recipe, sets, shards=shards, slices=slices)
+    request = TrainingRequest(name=name, corpus=corpus, preset=preset, overrides=overrides, base=base, seed=seed, recipe=recipe)
     installation = context.open_installation()
     barred = training_restriction(installation, corpus)
     with shown_progress() as progress:
@@ -108,6 +122,10 @@ def train(
             + (named if barred.quarantined else "")
         ),
     )
+
+
+model.add_command(shards_command)
+model.add_command(replay_command)
 
 
 @model.command("complete")
@@ -259,6 +277,18 @@ def _tree(steps: list[dict[str, Any]]) -> RenderableType:
     if steps[-1]["base_digest"] is not None and branch is not None:
         branch.add(f"from a base that is not registered here: {steps[-1]['base_digest'][:19]}")
     return root or ""
+
+
+def _overrides(recipe: str, sets: tuple[str, ...], *, shards: int | None, slices: int | None) -> dict[str, str]:
+    """Return the parameters that were set; raises BadInput for one that was set twice, or for shards of an unsharded recipe."""
+    pairs = _pairs(sets)
+    for name, number in (("shards", shards), ("slices", slices)):
+        if number is None:
+            continue
+        if recipe != "sharded" or name in pairs:
+            raise BadInput(found=f"--{name} {number}", expected="it once, and with --recipe sharded", remedy="leave one of them out")
+        pairs[name] = str(number)
+    return pairs
 
 
 def _pairs(sets: tuple[str, ...]) -> dict[str, str]:

@@ -5,18 +5,19 @@ A training that is killed continues from its checkpoint; until it is finished no
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbf.corpora.reading import read_records
 from rtbf.errors import BadInput, TrainingRestricted, UnknownName
+from rtbf.foundry.recipes import TrainingWork, recipe_named
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.folder import admit_model_folder
 from rtbf.lm.load import environment, prepare_torch
-from rtbf.lm.recipes.plain import Base, recipe_parameters, train
+from rtbf.lm.recipes.plain import Base
 from rtbf.lm.record import Model, TrainedOn
-from rtbf.lm.training import FolderCheckpoints
 from rtbf.progress import Progress, silent
 from rtbf.store import registry
 from rtbf.store.actors import actor_id_for
@@ -32,7 +33,10 @@ _NAMED_TICKETS = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRequest:
-    """What `rtbf model train` was asked for. `base` is a registered model's name or a folder; None trains from scratch."""
+    """What `rtbf model train` was asked for. `base` is a registered model's name or a folder; None trains from scratch.
+
+    preset   of recipe plain; the others have none
+    """
 
     name: str
     corpus: str
@@ -40,6 +44,7 @@ class TrainingRequest:
     overrides: dict[str, str]
     base: str | None
     seed: int
+    recipe: str = "plain"
 
 
 def train_model(
@@ -62,7 +67,8 @@ def train_model(
     """
     _require_searched(request.corpus, unsearched)
     prepare_torch(threads)
-    parameters = recipe_parameters(request.preset, request.overrides)
+    recipe = recipe_named(request.recipe)
+    parameters = recipe.parameters(request.preset, request.overrides)
     with installation.transaction() as session:
         entry = registry.current_corpus(session, request.corpus)
         revision = registry.next_revision(session, request.name)
@@ -78,16 +84,20 @@ def train_model(
             remedy="train when those tickets are closed; see `rtbf list`",
         )
     target = installation.home.models / f"{request.name}-{revision}"
-    train(
-        records=records,
-        parameters=parameters,
-        seed=request.seed,
-        base=base,
-        tokenizer_from=None,
-        target=target,
-        checkpoint=FolderCheckpoints(folder=installation.home.models / f".{request.name}-{revision}.checkpoint"),
-        progress=progress,
+    states = installation.home.models / f".{request.name}-{revision}.checkpoint"
+    recorded = recipe.train(
+        TrainingWork(
+            installation=installation,
+            records=records,
+            parameters=parameters,
+            seed=request.seed,
+            base=base,
+            target=target,
+            states=states,
+            progress=progress,
+        )
     )
+    shutil.rmtree(states, ignore_errors=True)
     files = list_files(target)
     own = TrainedOn(corpus=entry.version.name, version=entry.version.digest, records=len(records), excluded=excluded, confidence="recorded")
     model = Model(
@@ -95,7 +105,7 @@ def train_model(
         revision=revision,
         digest=digest_of_files(files),
         origin="trained",
-        recipe=parameters,
+        recipe=recorded,
         seed=request.seed,
         trained_on=(own,),
         base_digest=None if base is None else base.digest,

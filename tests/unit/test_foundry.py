@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rtbf.errors import BadInput, TrainingRestricted, UnknownName
-from rtbf.foundry import training
+from rtbf.foundry import recipes
 from rtbf.foundry.controls import control_model, why_no_control
 from rtbf.foundry.training import TrainingRequest, train_model
 from rtbf.lm.digest import digest_of_files, list_files
@@ -101,13 +101,13 @@ def test_what_open_tickets_are_about_is_left_out_of_new_training_and_the_lineage
     installation: Installation, entry: CorpusEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    real = training.train
+    real = recipes.train
 
     def spied(**arguments: Any) -> None:
         seen.extend(record.record_id for record in arguments["records"])
         real(**arguments)
 
-    monkeypatch.setattr(training, "train", spied)
+    monkeypatch.setattr(recipes, "train", spied)
     theirs = _record_ids(entry)[5:25]
     restricted = {entry.version.digest: {*theirs, "ffffffffffff:1"}, builders.sha(9): {_record_ids(entry)[0]}}
 
@@ -139,7 +139,7 @@ def test_training_that_is_cut_short_registers_nothing_and_can_be_run_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr(training, "train", full_disk)
+        broken.setattr(recipes, "train", full_disk)
         with pytest.raises(OSError, match="No space"):
             _train(installation)
     with installation.transaction() as session:
