@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from rtbf.installation import Installation
     from rtbf.lm.record import Removal
+    from rtbf.plan.choice import Choice
     from rtbf.ticket_view import TicketView
     from rtbf.work_lease import WorkSettings
 
@@ -86,6 +87,35 @@ def plan_ticket(
         require_plannable(installation, ticket_id)
         _plan(installation, ticket_id, actor, beat, work, request)
     return view_ticket(installation, ticket_id)
+
+
+def plan_options(
+    installation: Installation, ticket_id: str, request: PlanRequest, progress: Progress = silent, *, work: WorkSettings
+) -> tuple[str, Choice]:
+    """Return the model that a plan would change, and what could be done to it, without making a plan or training anything."""
+    _require_ml()
+    from rtbf.material.weighing import plan_basis  # noqa: PLC0415 - wakes torch
+
+    require_plannable(installation, ticket_id)
+    view = view_ticket(installation, ticket_id)
+    with installation.transaction() as session:
+        holds = all_holds(session)
+        restricted = restricted_records(session, but=ticket_id)
+        deadline_at = clock_of(session, ticket_id, installation.clock()).deadline_at
+    basis = plan_basis(
+        installation,
+        view,
+        request,
+        decisions=view.decisions,
+        holds=holds,
+        restricted=restricted,
+        grace_s=installation.policy.grace_s,
+        deadline_at=deadline_at,
+        profile=request.profile or installation.policy.profile,
+        threads=work.torch_threads,
+        progress=progress,
+    )
+    return basis.model.name, basis.choice
 
 
 def _locate(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:

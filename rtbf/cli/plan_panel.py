@@ -11,10 +11,13 @@ from rich.text import Text
 
 from rtbf.cli.drawing import grid, moment, section
 from rtbf.cli.plan_budget import budget_line, budget_part
+from rtbf.cli.plan_options import options_part
 from rtbf.plan.items import model_item, record_item
 from rtbf.ticket.codes import all_codes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
 
     from rtbf.pipeline.dossier import Dossier
@@ -108,7 +111,13 @@ def plan_part(dossier: Dossier, *, is_whole: bool) -> RenderableType | None:
         table.add_row("may start", f"{moment(dossier.grace_ends_at)}, {grace}")
     hint = "" if is_whole else f"rtbf show {dossier.ticket_id} --plan"
     drawn: list[RenderableType] = [section(f"Plan {plan.attempt}", hint), table, Text(f"digest {dossier.view.plan_digest}")]
-    return Group(*drawn, *([budget_part(plan)] if is_whole else []))
+    return Group(*drawn, *(_weighed(plan) if is_whole else ()), *([budget_part(plan)] if is_whole else []))
+
+
+def _weighed(plan: Plan) -> Iterator[RenderableType]:
+    """Yield the options as they stood when the plan was made; nothing for a plan of an earlier release, which kept none."""
+    if plan.options:
+        yield options_part(plan.options, chosen=plan.method, reason=plan.choice_reason, rate_origin=plan.rate_origin)
 
 
 def _add_whole(table: Table, plan: Plan) -> None:

@@ -12,12 +12,12 @@ from rtbf.plan.items import footprint_items
 from rtbf.ticket.deadline import clock_facts, is_overdue
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from rtbf.footprint.record import Footprint
     from rtbf.pipeline.dossier import Dossier
-    from rtbf.plan.record import Plan
+    from rtbf.plan.record import Plan, PlanOption
 
 
 def ticket_json(dossier: Dossier, wanted: Collection[str] = (), events: Collection[bytes] = ()) -> dict[str, Any]:
@@ -32,6 +32,16 @@ def ticket_json(dossier: Dossier, wanted: Collection[str] = (), events: Collecti
     if "events" in wanted:
         told["events"] = [json.loads(leaf) for leaf in events]
     return told
+
+
+def options_json(options: Sequence[PlanOption], *, chosen: str, reason: str, rate_origin: str) -> dict[str, Any]:
+    """Return the options of a plan as plain values: each as the plan's record has them, the chosen method, why, and the rate."""
+    return {
+        "options": [dataclasses.asdict(option) for option in options],
+        "chosen": chosen,
+        "choice_reason": reason,
+        "rate_origin": rate_origin,
+    }
 
 
 def _request(dossier: Dossier) -> dict[str, Any]:
@@ -141,7 +151,7 @@ def _footprint(footprint: Footprint) -> dict[str, Any]:
 
 
 def _plan(plan: Plan) -> dict[str, Any]:
-    """Return what is done and what it may cost, in forward-token units; `sets` says what the verification asks."""
+    """Return what is done and what it may cost, in forward-token units; `sets`: what verification asks; `options`: what else could be."""
     return {
         "model": plan.model,
         "method": plan.method,
@@ -154,6 +164,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
             {"name": one.name, "reads": one.reads, "items": one.items, "passes": one.passes, "tokens": one.tokens * one.passes}
             for one in plan.sets
         ],
+        **options_json(plan.options, chosen=plan.method, reason=plan.choice_reason, rate_origin=plan.rate_origin),
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rtbf.cli.context import emit
 from rtbf.cli.errors import CANNOT_DECIDE, DONE, REFUSED, WAITING
 from rtbf.cli.progress import shown_progress
 from rtbf.cli.show_ticket import show_ticket
@@ -17,6 +18,7 @@ from rtbf.verify.packs import MAX_BYTES
 
 if TYPE_CHECKING:
     from rtbf.cli.context import CliContext
+    from rtbf.plan.request import PlanRequest
     from rtbf.ticket_view import TicketView
     from rtbf.work_lease import WorkSettings
 
@@ -55,13 +57,13 @@ def footprint(context: CliContext, ticket_id: str, *, again: bool) -> int:
 
 @click.command("plan")
 @click.argument("ticket_id", metavar="TICKET")
-@click.option("--method", default=None, help="Unlearning method; see `rtbf method list`. Default: npo.")
+@click.option("--method", default=None, help="Unlearning method; see `rtbf method list`. Default: chosen.")
 @click.option("--model", default=None, help="Which of the reached models; needed when there are several.")
 @click.option(
     "--guarantee",
     type=click.Choice(["exact", "dp", "approximate", "suppression"]),
     default=None,
-    help="Class to aim at. Default: exact where weights are made anew, approximate elsewhere.",
+    help="Class to aim at, at least. Default: the strongest in reach before the deadline without training everything again.",
 )
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; or merge=no, max_steps=N.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=None, help="Default: drawn at random and recorded.")
@@ -69,10 +71,12 @@ def footprint(context: CliContext, ticket_id: str, *, again: bool) -> int:
 @click.option(
     "--pack", "packs", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Questions of yours; may be repeated."
 )
+@click.option("--options", "is_look", is_flag=True, help="Show what could be done, side by side, and plan nothing.")
 @click.pass_obj
 def plan(
     context: CliContext,
     /,
+    *,
     ticket_id: str,
     method: str | None,
     model: str | None,
@@ -81,8 +85,12 @@ def plan(
     seed: int | None,
     profile: str | None,
     packs: tuple[Path, ...],
+    is_look: bool,
 ) -> int:
     """Make a plan for a ticket, or another one in place of it. It says which digest a second person has to approve.
+
+    Every method is shown with the class it may reach, what it takes on this model, and what to expect of the model; without
+    --method one is chosen by class, deadline and cost, and the reason stands below. See docs/howto/choose-a-method.md.
 
     It also says what the verification will ask and cost, before anything is measured. smoke can show a failure and never a
     PASS. What belongs into a pack: docs/reference/item-packs.md.
@@ -99,10 +107,29 @@ def plan(
         profile=profile,
         packs=[_read_pack(path) for path in packs],
     )
+    if is_look:
+        return _show_options(context, ticket_id, request)
     with shown_progress() as progress:
         plan_ticket(context.open_installation(), ticket_id, context.actor, request, progress, work=work_settings(context))
     show_ticket(context, ticket_id, wanted=("plan",))
     return WAITING
+
+
+def _show_options(context: CliContext, ticket_id: str, request: PlanRequest) -> int:
+    """Show what could be planned, and plan nothing."""
+    from rtbf.cli.plan_options import options_part  # noqa: PLC0415 - rich, when it is needed
+    from rtbf.cli.ticket_json import options_json  # noqa: PLC0415 - the database layer, when it is needed
+    from rtbf.executor import plan_options  # noqa: PLC0415 - the executor belongs to commands that run
+
+    with shown_progress() as progress:
+        model, choice = plan_options(context.open_installation(), ticket_id, request, progress, work=work_settings(context))
+    seen = {"chosen": choice.method, "reason": choice.reason, "rate_origin": choice.rate_origin}
+    emit(
+        context,
+        {"ticket_id": ticket_id, "model": model, **options_json(choice.options, **seen)},
+        lambda: options_part(choice.options, **seen, hint=f"for model {model}; nothing was planned"),
+    )
+    return DONE
 
 
 def _read_pack(path: Path) -> bytes:

@@ -107,7 +107,6 @@ def planned(
         grace_s=grace_s,
         approval_valid_s=approval_valid_s,
         choice=basis.choice,
-        rate_origin=basis.looked.rate_origin,
     )
     return plan, words
 

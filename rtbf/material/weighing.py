@@ -268,6 +268,7 @@ def _chosen(
         sizes=looked.sizes,
         shards=shards,
         tokens_per_s=looked.tokens_per_s,
+        rate_origin=looked.rate_origin,
         left_s=left_s,
         qualified=_qualifications(installation, request, original, looked, cards, has_controls=has_controls),
         may_certify=installation.policy.dp_without_compute,

@@ -35,12 +35,16 @@ _REMEDY = "`rtbf plan TICKET --options` shows all of them; name one with --metho
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """The method that is taken, its option (None for a control, which is none), why, and what there was besides."""
+    """The method that is taken, its option (None for a control, which is none), why, and what there was besides.
+
+    rate_origin   what the minutes of the options rest on
+    """
 
     method: str
     option: PlanOption | None
     reason: str
     options: tuple[PlanOption, ...]
+    rate_origin: str
 
 
 def require_askable(request: PlanRequest) -> None:
@@ -78,9 +82,8 @@ def choose_option(cards: Mapping[str, MethodCard], request: PlanRequest, situati
     Raises PlanImpossible where a named method cannot be planned, with its own reason, or where nothing is left, with everybody's.
     """
     weighed = weighed_options(cards, request, situation)
-    options = tuple(one.option for one in weighed)
     if request.method is not None:
-        return _named(request.method, weighed, options)
+        return _named(request.method, weighed, situation)
     # A deadline that is over, or that comes before anything may start, is missed by all alike.
     is_over = situation.left_s is not None and situation.left_s <= 0
     free = [one for one in weighed if _why_not_by_itself(one, request) is None]
@@ -93,21 +96,21 @@ def choose_option(cards: Mapping[str, MethodCard], request: PlanRequest, situati
             raise _impossible(request.guarantee, weighed, request)
         taken = min(found, key=preference)
         asked = f"class {request.guarantee}" + ("" if request.guarantee == "exact" else " or a stronger one") + " was asked for"
-        return _taken(taken, f"{asked}; {late}{_cheapest(taken, found)}", options)
+        return _taken(taken, f"{asked}; {late}{_cheapest(taken, found)}", weighed, situation)
     if not free:
         raise _impossible(None, weighed, request)
     if not in_time:
         quickest = min(free, key=preference)
-        return _taken(quickest, "no class was asked for, and nothing ends before the deadline; this takes the least", options)
+        return _taken(quickest, "no class was asked for, and nothing ends before the deadline; this takes the least", weighed, situation)
     strongest = min(class_rank(one.option.class_cap) for one in in_time)
     found = [one for one in in_time if class_rank(one.option.class_cap) == strongest]
     taken = min(found, key=preference)
     passed = _passed_over(weighed, free, strongest)
     why = f"no class was asked for; {late}{passed}{taken.option.class_cap} is the strongest in reach; {_cheapest(taken, found)}"
-    return _taken(taken, why, options)
+    return _taken(taken, why, weighed, situation)
 
 
-def _named(method: str, weighed: Sequence[Weighed], options: tuple[PlanOption, ...]) -> Choice:
+def _named(method: str, weighed: Sequence[Weighed], situation: Situation) -> Choice:
     own = next((one.option for one in weighed if one.option.method == method), None)
     if own is not None and own.unavailable is not None:
         raise _refused(method, own.unavailable)
@@ -116,11 +119,16 @@ def _named(method: str, weighed: Sequence[Weighed], options: tuple[PlanOption, .
         reason += "; it is a control and no remedy"
     elif own.is_in_time is False:
         reason += "; it ends after the deadline"
-    return Choice(method=method, option=own, reason=reason, options=options)
+    return _choice(method, own, reason, weighed, situation)
 
 
-def _taken(one: Weighed, reason: str, options: tuple[PlanOption, ...]) -> Choice:
-    return Choice(method=one.option.method, option=one.option, reason=reason, options=options)
+def _taken(one: Weighed, reason: str, weighed: Sequence[Weighed], situation: Situation) -> Choice:
+    return _choice(one.option.method, one.option, reason, weighed, situation)
+
+
+def _choice(method: str, option: PlanOption | None, reason: str, weighed: Sequence[Weighed], situation: Situation) -> Choice:
+    options = tuple(one.option for one in weighed)
+    return Choice(method=method, option=option, reason=reason, options=options, rate_origin=situation.rate_origin)
 
 
 def _why_not_by_itself(one: Weighed, request: PlanRequest) -> str | None:

@@ -72,7 +72,7 @@ class Situation:
     """Everything that is known of a ticket and a model when their options are weighed.
 
     shards             None for a model that was not trained in shards, or whose shards nobody read
-    tokens_per_s       forward tokens a second of this model on this machine, as measured
+    tokens_per_s       forward tokens a second of this model on this machine; `rate_origin` says in words how that was measured
     left_s             seconds between the earliest start and the deadline; None where no deadline is known
     qualified          the newest qualification by method, as far as there is one
     may_certify        whether policy accepts class dp without any compute
@@ -82,6 +82,7 @@ class Situation:
     sizes: Sizes
     shards: ShardReach | None
     tokens_per_s: float
+    rate_origin: str
     left_s: float | None
     qualified: Mapping[str, Qualification]
     may_certify: bool

@@ -241,12 +241,11 @@ def freeze(
     approval_valid_s: int,
     margins: Mapping[str, tuple[str, str]] = MappingProxyType({}),
     choice: Choice | None = None,
-    rate_origin: str = "",
 ) -> Plan:
     """Return the frozen plan. `proposed` are parameters the method derives from `level`; what a person set wins.
 
     request                    with its method: asked for, or chosen
-    choice, rate_origin        what it was chosen from, and what the options' minutes rest on; None where nothing was weighed
+    choice                     what it was chosen from, and why; None where nothing was weighed
     margins                    (margin, origin) by probe name, where the control models call for a wider one than the card
     grace_s, approval_valid_s   the installation's policy, bound by the digest like everything else that is approved
     """
@@ -298,7 +297,7 @@ def freeze(
         approval_valid_s=approval_valid_s,
         options=() if choice is None else choice.options,
         choice_reason="" if choice is None else choice.reason,
-        rate_origin=rate_origin,
+        rate_origin="" if choice is None else choice.rate_origin,
     )
 
 
