@@ -165,9 +165,8 @@ def _exact(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of
     bases = f"the data of the base {', '.join(proof.unaudited)}, " if proof.unaudited else ""
     # A restored base has its own tokenizer; that of weights made anew was learned with the records.
     kept = "" if proof.restored else "the tokenizer, which was kept, "
-    yield (
-        f"Not covered: {bases}{kept}and copies of the records elsewhere. This relies on the integrity of the recorded procedure and lists."
-    )
+    last = "and copies" if bases or kept else "copies"
+    yield (f"Not covered: {bases}{kept}{last} of the records elsewhere. This relies on the integrity of the recorded procedure and lists.")
 
 
 def _removal(

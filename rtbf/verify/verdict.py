@@ -66,6 +66,11 @@ _AGAINST_PROOF = frozenset({"F1", "F4", "R1"})
 """Word-for-word text, real against invented values, and sampling: what PROTOCOL §2 asks of class E not to be adverse."""
 
 
+_OF_OTHERS = frozenset({"F4.population"})
+"""Compared with how control models rank other people's values. A restored base never learned these values and the controls did,
+so there a difference speaks of the others; it has to be explained, and proves nothing about the person."""
+
+
 def judge(
     probes: Sequence[ProbeResult],
     *,
@@ -90,7 +95,7 @@ def judge(
     wanted = _weaker(cap, class_requested)
 
     told = read_proof(proof)
-    failing = {f"{probe.probe_id}:{readings[probe.probe_id].finding.reason}" for probe in adverse if _is_failing(probe, aimed_at)}
+    failing = {f"{probe.probe_id}:{readings[probe.probe_id].finding.reason}" for probe in adverse if _is_failing(probe, aimed_at, proof)}
     failing |= set(told.against) if aimed_at in _PROVEN else set()
     status: Literal["PASS", "FAIL", "INCONCLUSIVE"]
     if failing:
@@ -129,11 +134,12 @@ def _require_sound(probes: Sequence[ProbeResult], class_requested: str, artefact
         )
 
 
-def _is_failing(probe: ProbeResult, aimed_at: str) -> bool:
+def _is_failing(probe: ProbeResult, aimed_at: str, proof: TrainingProof | None) -> bool:
     """Return whether this adverse probe is FAIL rather than a lower class, or a PASS withheld."""
     group = group_of(probe.probe_id)
     if aimed_at in _PROVEN:
-        return probe.family in {"gate", "regression"} or group in _AGAINST_PROOF
+        is_of_others = proof is not None and proof.restored is not None and probe.probe_id in _OF_OTHERS
+        return probe.family in {"gate", "regression"} or (group in _AGAINST_PROOF and not is_of_others)
     if probe.family != "recovery":
         return True
     # With the weaker class gone too, there is nothing left to lower to.

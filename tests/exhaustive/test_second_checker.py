@@ -350,6 +350,7 @@ def _drawn_proof(dice: random.Random) -> TrainingProof | None:
             replace(whole, near_duplicates=1),
             replace(whole, near_duplicates=None),
             replace(whole, rerun=None),
+            replace(whole, rerun=None, inputs=0, restored=builders.sha(35)),
             replace(whole, rerun=replace(again, found=builders.sha(34))),
             replace(whole, rerun=replace(again, found=builders.sha(34), is_bitwise=False)),
         )

@@ -16,6 +16,7 @@ from rtbf.plan.record import PlannedProbe
 from rtbf.report.check.judging import always_stated, judged_again, probes_of
 from rtbf.report.check.versions import Measured
 from rtbf.report.predicate import Predicate
+from rtbf.unlearn.restored import is_restored
 from rtbf.verify.record import ProbeResult
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def require_consistent(body: Body) -> None:
         _require_qualification(predicate)
     if isinstance(predicate, Predicate):
         _require_proof(predicate.unlearned)
+        _require_restored(body.subject, predicate.unlearned)
     _require_limits(predicate)
     _require_verdict(predicate)
 
@@ -134,6 +136,18 @@ def _require_proof(unlearned: UnlearnedPart) -> None:
         raise ValueError("a proof that counts less than nothing")
     if proof.rerun is not None and not 0 <= proof.rerun.from_step < proof.rerun.to_step <= unlearned.steps:
         raise ValueError("a second run of steps that the method did not take")
+
+
+def _require_restored(subjects: tuple[Subject, ...], unlearned: UnlearnedPart) -> None:
+    """Where a base is said to be served again, the listed files are that base's and the note beside them, and nothing was trained."""
+    proof = unlearned.proof
+    if proof is None or proof.restored is None:
+        return
+    files = [(subject.name, subject.digest.sha256) for subject in subjects]
+    if not is_restored(files, unlearned.base_digest, proof.restored):
+        raise ValueError("the listed files are not those of the base that is said to be served again")
+    if proof.inputs or proof.rerun is not None or unlearned.steps:
+        raise ValueError("a base that is served as it was, and a training besides")
 
 
 def _require_limits(predicate: AnyPredicate) -> None:

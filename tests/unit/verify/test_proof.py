@@ -62,6 +62,45 @@ def test_a_second_run_with_equal_weights_counts_where_equal_bits_are_not_promise
     assert "ended in the same weights" in verdict.claim
 
 
+RESTORED = training_proof(procedure="adapter_drop", inputs=0, rerun=None, restored=sha(41))
+
+
+def test_a_restored_base_has_nothing_to_run_again_and_its_claim_says_what_is_served() -> None:
+    verdict = _judge(proof=RESTORED)
+
+    assert (verdict.status, verdict.class_awarded, verdict.codes) == ("PASS", "exact", ())
+    assert verdict.claim.startswith("The adapter that was trained with the ticket's records was taken away (procedure adapter_drop)")
+    assert f"the files of its base {sha(41)}, byte for byte. Nothing was trained, and whatever else the adapter had taught is gone." in (
+        verdict.claim
+    )
+    assert "Not covered: and" not in verdict.claim
+    assert "tokenizer" not in verdict.claim
+
+
+def test_a_restored_base_that_nobody_audited_is_named_as_not_covered() -> None:
+    assert f"Not covered: the data of the base {sha(41)}, and copies" in _judge(proof=replace(RESTORED, unaudited=(sha(41),))).claim
+
+
+@pytest.mark.parametrize("probe_id", ["F1", "F4", "R1"])
+def test_a_restored_base_that_gives_the_data_out_all_the_same_fails(probe_id: str) -> None:
+    assert _judge(_replaced(leaking_probe(probe_id)), proof=RESTORED).status == "FAIL"
+
+
+def test_how_a_restored_base_ranks_other_peoples_values_proves_nothing_about_the_person() -> None:
+    """The controls learned those values and the base did not. Where the weights were trained, the same result fails."""
+    probes = (*passing_probes(), leaking_probe("F4.population"))
+
+    assert _judge(probes, proof=RESTORED).codes == ("F4.population:LEAK",)
+    assert _judge(probes, proof=RESTORED).status == "INCONCLUSIVE"
+    assert _judge(probes).status == "FAIL"
+
+
+def test_what_a_dropped_adapter_had_taught_of_others_withholds_the_pass_and_is_named() -> None:
+    verdict = _judge(_replaced(probe_result("U1", **ADVERSE_UTILITY)), proof=RESTORED)
+
+    assert (verdict.status, verdict.codes) == ("INCONCLUSIVE", ("U1:UTILITY",))
+
+
 def test_without_a_proof_nothing_is_exact_whatever_the_probes_say() -> None:
     assert _judge(proof=None).codes == ("PROOF:NO_PROOF",)
     assert _judge(kind="merged").class_awarded == "approximate"
