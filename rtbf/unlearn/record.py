@@ -72,17 +72,21 @@ class ShardsProof:
     differing_steps        of them, those whose log names other participants than the remaining records give: a forgotten record had
                            a part in them, or the log was changed
     together_with          other tickets whose records were taken out in the same run
+    slice_steps            steps of one slice; a shard takes `slices` times as many
+    rerun_shard            whose steps the proof's `rerun` counts, from 1 at the shard's beginning; None where nothing was run again
     """
 
     family: str
     shards: int
     slices: int
+    slice_steps: int
     state_before: str
     state_after: str
     changes: tuple[ShardChange, ...]
     kept_steps: int
     differing_steps: int
     together_with: int
+    rerun_shard: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

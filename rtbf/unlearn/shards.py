@@ -59,11 +59,13 @@ def served(work: Rebuild, state: ShardState, changes: Sequence[Change], second: 
             family=family.family_id,
             shards=family.shape.shards,
             slices=family.shape.slices,
+            slice_steps=family.shape.steps,
             state_before=digest_of(shards.state),
             state_after=state_after,
             changes=tuple(ShardChange(**asdict(change)) for change in changes),
             kept_steps=log.kept_steps,
             differing_steps=log.differing_steps,
             together_with=shards.together_with,
+            rerun_shard=None if second is None else second.shard,
         ),
     )
