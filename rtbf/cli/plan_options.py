@@ -27,7 +27,7 @@ _HOUR_MIN, _DAY_MIN = 60, 1_440
 
 
 def options_part(options: Sequence[PlanOption], *, chosen: str, reason: str, rate_origin: str, hint: str = "") -> RenderableType:
-    """Return the table of options, the chosen one marked and those that cannot be planned dimmed, with the reason under it."""
+    """Return the table of options, the chosen one marked, with the reason under it; what cannot be planned is dimmed, each with why."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", width=1)
     table.add_column("method", no_wrap=True)
@@ -35,9 +35,12 @@ def options_part(options: Sequence[PlanOption], *, chosen: str, reason: str, rat
     table.add_column("tokens", justify="right", no_wrap=True)
     table.add_column("takes", justify="right", no_wrap=True)
     table.add_column("to expect of the model", overflow="fold")
+    out = grid()
     for option in options:
+        if option.unavailable is not None:
+            out.add_row(f"  {option.method}", Text(option.unavailable, style="dim"))
+            continue
         is_chosen = option.method == chosen
-        is_out = option.unavailable is not None
         table.add_row(
             "▶" if is_chosen else "",
             Text(option.method, style="bold" if is_chosen else ""),
@@ -45,12 +48,12 @@ def options_part(options: Sequence[PlanOption], *, chosen: str, reason: str, rat
             "" if option.tokens is None else short_count(option.tokens),
             "" if option.minutes is None else duration_text(Decimal(option.minutes)),
             _expected(option),
-            style="dim" if is_out else "",
         )
     told = grid()
     told.add_row("chosen", Text.assemble((chosen, "bold"), f": {reason}"))
     told.add_row("minutes", f"at {rate_origin}; of the unlearning alone")
-    return Group(section("Options", hint), table, told)
+    apart: list[RenderableType] = [Text("not possible here", style="dim"), out, Text("")] if out.row_count else []
+    return Group(section("Options", hint), table, *apart, told)
 
 
 def short_count(tokens: int) -> str:
@@ -73,8 +76,6 @@ def duration_text(minutes: Decimal) -> str:
 
 
 def _expected(option: PlanOption) -> Text:
-    if option.unavailable is not None:
-        return Text(f"not possible: {option.unavailable}")
     text = Text(option.utility)
     if option.note:
         text.append(f"\n{option.note}", style="yellow" if option.is_in_time is False else "dim")

@@ -105,7 +105,7 @@ def _why_not(facts: LineageFacts, kind: Lineage) -> str | None:
         return _why_not_on_private(facts)
     wanted = {"plain": "plain", "plain_lora": "plain", "sharded": "sharded", "dp": "dp"}[kind]
     if facts.recipe.get("recipe") != wanted:
-        return f"the model was trained by the recipe {facts.recipe.get('recipe', 'unknown')}, and this works on {wanted}"
+        return f"the model was trained by the recipe {facts.recipe.get('recipe', 'unknown')}, not {wanted}"
     if any(ancestor.knows_records for ancestor in facts.ancestors):
         return KNOWING_BASE
     if kind == "plain_lora" and (facts.recipe.get("tune") != "lora" or not facts.ancestors):
@@ -120,7 +120,7 @@ def _why_not_on_private(facts: LineageFacts) -> str | None:
     itself made from may not: no accountant counted that.
     """
     if facts.recipe.get("recipe") != "plain":
-        return f"the model was trained by the recipe {facts.recipe.get('recipe', 'unknown')}, and this works on plain over a private base"
+        return f"the model was trained by the recipe {facts.recipe.get('recipe', 'unknown')}, not plain over a private base"
     if not facts.ancestors or facts.ancestors[0].recipe.get("recipe") != "dp":
         return "the model was not fine-tuned from a base that was trained with differential privacy"
     if not facts.ancestors[0].is_as_trained:

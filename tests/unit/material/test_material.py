@@ -10,51 +10,24 @@ import pytest
 
 from rtbf.errors import ArtefactMismatch, PlanImpossible, RecordBroken
 from rtbf.evidence.canonical import digest_of
-from rtbf.footprint.record import Footprint, Hit, ModelReached
-from rtbf.foundry.training import TrainingRequest, train_model
 from rtbf.material.battery import verification_battery
 from rtbf.material.planning import planned
 from rtbf.material.questions import RECORD_SETS, open_questions
 from rtbf.material.unlearning import rebuilding_work, unlearned_model, unlearning_material
 from rtbf.plan.lineage import LineageFacts
 from rtbf.plan.request import PlanRequest
-from rtbf.registration import add_corpus
-from rtbf.store import registry
 from rtbf.unlearn.run import unlearn
 from rtbf.verify.items.sealing import set_digest
-from tests import builders, tiny
+from tests import builders
+from tests.unit.material.conftest import N_HITS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rtbf.footprint.record import Footprint
     from rtbf.installation import Installation
     from rtbf.plan.decisions import Decisions
     from rtbf.plan.record import Plan
-
-SHAPE = {"hidden": "16", "layers": "1", "epochs": "1"}
-N_HITS = 6
-
-
-@pytest.fixture
-def footprint(installation: Installation, tmp_path: Path) -> Footprint:
-    """Forty records of two people, a model trained on them, and six hits of one of them."""
-    lines = [f'{{"question": "{record.prompt}", "answer": "{record.completion}"}}\n' for record in tiny.records(people=2)]
-    path = tmp_path / "community.jsonl"
-    path.write_text("".join(lines), encoding="utf-8")
-    add_corpus(installation, name="community", paths=[path], actor="marek", connector_name=None, prompt_field=None, completion_field=None)
-    request = TrainingRequest(name="assistant", corpus="community", preset="tiny", overrides=SHAPE, base=None, seed=3)
-    model = train_model(installation, request, "marek", restricted={}, unsearched=(), threads=1)
-    with installation.transaction() as session:
-        version = registry.current_corpus(session, "community").version
-    ids = [f"{version.shards[0].sha256[:12]}:{place}" for place in range(1, N_HITS + 1)]
-    return builders.footprint(
-        hits=tuple(Hit(corpus="community", version=version.digest, record_id=name, matched=((1, "name", 1),)) for name in ids),
-        models=(
-            ModelReached(
-                model="assistant", digest=model.digest, corpus="community", version=version.digest, hits=N_HITS, via=("assistant",)
-            ),
-        ),
-    )
 
 
 def _planned(installation: Installation, footprint: Footprint, decisions: Decisions | None = None, **changes: Any) -> tuple[Plan, bytes]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from rtbf.errors import BadInput, PlanImpossible, UnknownName
+from rtbf.evidence.canonical import canonical_bytes, digest_bytes
 from rtbf.plan.card import MethodCard, Parameter, method_cards
 from rtbf.plan.choice import Choice, choose_option, require_askable, require_lineage
 from rtbf.plan.lineage import Ancestor, LineageFacts
 from rtbf.plan.options import ShardReach, Situation, Sizes, weighed_options
-from rtbf.plan.record import PlanOption, Qualification
+from rtbf.plan.record import Plan, PlanOption, Qualification
 from rtbf.plan.request import PlanRequest
+from rtbf.store.records import parse_record
 from tests import builders
 
 PLAIN, LORA = {"recipe": "plain", "tune": "scratch", "epochs": "20"}, {"recipe": "plain", "tune": "lora", "epochs": "20"}
@@ -298,7 +300,7 @@ def test_a_class_that_nothing_gives_is_refused_with_everybodys_reason() -> None:
     assert "no method that gives class exact" in text
     assert "full_retrain: ends after the deadline" in text
     assert "adapter_drop: chosen by name only, since it leaves the model without everything the adapter taught" in text
-    assert "shard_retrain: the model was trained by the recipe plain, and this works on sharded" in text
+    assert "shard_retrain: the model was trained by the recipe plain, not sharded" in text
     assert "of a weaker class" in text
 
 
@@ -313,7 +315,7 @@ def test_a_plain_model_has_no_way_to_class_dp() -> None:
         (ADDED, "full_retrain", "not trained here by a recorded recipe"),
         (ON_PRIVATE, "full_retrain", "itself trained on the person's records"),
         (SCRATCH, "adapter_drop", "there is none to drop"),
-        (SCRATCH, "shard_switch_off", "this works on sharded"),
+        (SCRATCH, "shard_switch_off", "not sharded"),
         (SCRATCH, "dp2unlearning", "not fine-tuned from a base that was trained with differential privacy"),
         (ITSELF_PRIVATE, "certificate", "RTBF_DP_WITHOUT_COMPUTE"),
     ],
@@ -367,3 +369,14 @@ def test_every_method_of_this_release_is_weighed_on_every_lineage() -> None:
         assert {one.option.method for one in found} == {name for name, card_ in cards.items() if card_.class_cap != "none"}
         assert any(one.option.unavailable is None for one in found)
         assert choose_option(cards, PlanRequest(), situation(lineage)).option is not None
+
+
+def test_a_plan_of_the_schema_before_is_read_on_and_has_no_options() -> None:
+    """Its digest stays that of its bytes; an approval of it cannot be carried out any more, since the plan is another record."""
+    body = {name: value for name, value in asdict(builders.plan()).items() if name not in {"options", "choice_reason", "rate_origin"}}
+    older = canonical_bytes(body | {"schema": "rtbf.plan/3"})
+
+    read = parse_record(Plan, older, digest_bytes(older), "a plan")
+
+    assert (read.schema, read.options, read.choice_reason, read.rate_origin) == ("rtbf.plan/3", (), "", "")
+    assert replace(read, schema="rtbf.plan/4") == builders.plan()
