@@ -125,6 +125,16 @@ def held_items(footprint: Footprint, holds: Iterable[Hold], now: datetime) -> di
     return {item: min(covering, key=_lasts_longest) for item, covering in found.items() if covering}
 
 
+def held_records(holds: Iterable[Hold], corpus: str, version: str, now: datetime) -> frozenset[str]:
+    """Return the ids of the records of a corpus version that live holds name one by one, whoever they are about."""
+    place = f"{corpus}@{version}#"
+    return frozenset(
+        hold.scope.removeprefix(place)
+        for hold in holds
+        if hold.scope_kind == "record" and hold.scope.startswith(place) and is_live(hold, now)
+    )
+
+
 def held_back(held: Mapping[str, Hold], erased: Collection[str]) -> tuple[HeldItem, ...]:
     """Return, for a plan, the items that would be erased but for a hold. `until` None: until it is released."""
     return tuple(

@@ -120,6 +120,8 @@ def class_in_reach(card: MethodCard, *, is_merged: bool) -> tuple[GuaranteeClass
     """Return the strongest class of the artefact as served, whatever a card says of its method, and why (DESIGN §2)."""
     if card.artefact == "none":
         return card.class_cap, "the weights stay as they are"
+    if card.artefact == "weights" and card.trains_on == "nothing":
+        return card.class_cap, "what is served is the base again, from before the records came in"
     if card.artefact == "weights":
         return card.class_cap, "the weights are made anew by the recorded recipe, without the records"
     if not is_merged:
