@@ -39,7 +39,7 @@ class ShardReach:
     """Which shards of a sharded model hold records that are to be forgotten.
 
     touched           (shard from 0, slice from 1 of the earliest such record), each shard once
-    records_touched   other records that the touched shards hold; `records`: other records of all shards
+    records_touched   records that the touched shards hold, those to be forgotten among them; `records`: of all shards
     """
 
     shards: int
@@ -249,7 +249,7 @@ def _gives_up(card: MethodCard, situation: Situation) -> str:
             return "without all that the touched shards taught"
         names = [str(shard) for shard, _ in sorted(reach.touched)]
         named = ", ".join(names[:_NAMED_SHARDS]) + (f" and {len(names) - _NAMED_SHARDS} more" if len(names) > _NAMED_SHARDS else "")
-        return f"without shard{'' if len(names) == 1 else 's'} {named}: {reach.records_touched} of {reach.records} other records gone too"
+        return f"without shard{'' if len(names) == 1 else 's'} {named}: {reach.records_touched} of {reach.records} records gone"
     return f"without everything the adapter taught: all {_records(situation.sizes.trained_records)} gone"
 
 

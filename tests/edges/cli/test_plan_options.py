@@ -28,7 +28,7 @@ NPO = PlanOption(
 OPTIONS = (
     replace(
         NPO, method="shard_switch_off", class_cap="exact", tokens=0, minutes="0.00",
-        utility="without shard 3: 45 of 380 other records gone too",
+        utility="without shard 3: 45 of 400 records gone",
         note="takes effect at once: containment, chosen by name only",
     ),
     replace(NPO, method="full_retrain", class_cap="exact", tokens=3_400_000_000, minutes="6008.00", is_in_time=False,

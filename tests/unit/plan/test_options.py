@@ -27,7 +27,7 @@ ADAPTER, ON_PRIVATE = replace(SCRATCH, recipe=LORA, ancestors=(BASE,)), replace(
 IN_SHARDS = replace(SCRATCH, recipe=SHARDED, ancestors=(BASE,))
 ITSELF_PRIVATE = replace(SCRATCH, recipe={"recipe": "dp", "rate": "0.1", "steps": "200"}, ancestors=(BASE,))
 ADDED = LineageFacts(recipe={}, is_recorded=False, is_as_trained=True, ancestors=())
-REACH = ShardReach(shards=4, slices=5, touched=((3, 5), (1, 2)), records_touched=190, records=380)
+REACH = ShardReach(shards=4, slices=5, touched=((3, 5), (1, 2)), records_touched=190, records=400)
 
 SIZES = Sizes(
     forget_records=20,
@@ -167,7 +167,7 @@ def test_expectations_are_built_from_the_numbers_that_are_known() -> None:
 
     shards, plain = options(IN_SHARDS), options(ADAPTER, qualified={"npo": qualified, "ascent": stale})
 
-    assert shards["shard_switch_off"].utility == "without shards 1, 3: 190 of 380 other records gone too"
+    assert shards["shard_switch_off"].utility == "without shards 1, 3: 190 of 400 records gone"
     assert "at once" in shards["shard_switch_off"].note
     assert shards["shard_retrain"].utility == "as trained, without 20 records"
     assert plain["adapter_drop"].utility == "without everything the adapter taught: all 400 records gone"
