@@ -15,11 +15,11 @@ from rtbf.evidence.canonical import digest_of
 from rtbf.files import make_private_folder
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.load import environment
+from rtbf.lm.restored import is_restored
 from rtbf.plan.card import load, method_card
 from rtbf.progress import Progress, silent
 from rtbf.unlearn.method import Rebuild, Rebuilt
 from rtbf.unlearn.record import TrainingProof, Unlearned
-from rtbf.unlearn.restored import is_restored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

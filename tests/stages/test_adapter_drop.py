@@ -12,12 +12,12 @@ from rtbf.errors import ArtefactMismatch, BadInput, Fault
 from rtbf.evidence.canonical import canonical_bytes, digest_of
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.recipes.plain import Base, recipe_parameters, train
+from rtbf.lm.restored import is_restored, note_name
 from rtbf.plan.request import PlanRequest
 from rtbf.trial.qualification import prepare_trial
 from rtbf.unlearn.anew import Remaining, rebuild
 from rtbf.unlearn.method import Rebuilt
 from rtbf.unlearn.methods import adapter_drop
-from rtbf.unlearn.restored import is_restored, note_name
 from rtbf.verify.proof import read_proof
 from tests import tiny
 

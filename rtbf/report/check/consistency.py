@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import digest_of
+from rtbf.lm.restored import is_restored
 from rtbf.plan.record import PlannedProbe
 from rtbf.report.check.judging import always_stated, judged_again, probes_of
 from rtbf.report.check.versions import Measured
 from rtbf.report.predicate import Predicate
-from rtbf.unlearn.restored import is_restored
 from rtbf.verify.record import ProbeResult
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from rtbf.errors import Fault
 from rtbf.files import folder_in_one_piece
 from rtbf.lm.digest import require_digest
+from rtbf.lm.restored import note_bytes, note_name
 from rtbf.unlearn.method import Rebuilt
-from rtbf.unlearn.restored import note_bytes, note_name
 
 if TYPE_CHECKING:
     from rtbf.unlearn.method import Rebuild
@@ -32,7 +32,7 @@ CARD = {
     "trains_on": "nothing",
     "cost_formula": "0: the base's files are copied",
     "warnings": [
-        "everything else that the adapter taught is lost too: expect the utility probes to withhold a PASS, unless the base knows it",
+        "everything else that the adapter taught is lost too: unless the base knows it, U1 says UTILITY, F2 and F3 say TRACE, and no PASS",
         "the records of other people go with it, and so does whatever of this person was to be kept",
         "a base whose own data nobody recorded is not examined",
     ],

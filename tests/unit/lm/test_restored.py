@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rtbf.evidence.canonical import digest_bytes, digest_of
-from rtbf.unlearn.restored import is_restored, note_bytes, note_name
+from rtbf.lm.restored import is_restored, note_bytes, note_name
 from tests.builders import sha
 
 FILES = [("config.json", "11" * 32), ("model.safetensors", "22" * 32)]
