@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rtbf.errors import PlanImpossible
 from rtbf.evidence.canonical import digest_of
 from rtbf.lm.load import folder_context_tokens, load_model, load_tokenizer
 from rtbf.lm.recipes.effort import expected_epochs
 from rtbf.lm.scoring import score_items
-from rtbf.material.originals import control_of, records_gone
+from rtbf.material.originals import control_of
 from rtbf.material.questions import Encoding, make_questions
 from rtbf.material.weighing import plan_basis
 from rtbf.plan.card import load, method_card, probe_cards
 from rtbf.plan.cost import training_cost
-from rtbf.plan.holds import held_records
 from rtbf.plan.profile import profile_named
 from rtbf.plan.qualification import family_of, newest_qualification, sought_for
 from rtbf.plan.quorum import quorum_for
@@ -79,7 +77,6 @@ def planned(
         threads=threads,
         progress=progress,
     )
-    _require_none_held(basis, holds, installation.clock())
     level, controls, reason, control_cost, margins = _measure_level(installation, view, basis, profile_named(profile).controls, progress)
     questions, words = make_questions(
         basis.request,
@@ -112,20 +109,6 @@ def planned(
         choice=basis.choice,
     )
     return plan, words
-
-
-def _require_none_held(basis: Basis, holds: Sequence[Hold], now: datetime) -> None:
-    """Return unless the method would take away records that a hold keeps, this person's or another's; raises PlanImpossible."""
-    method, version = basis.request.named_method, basis.selection.forget.version
-    if method_card(method).trains_on != "nothing":
-        return
-    kept = held_records(holds, basis.selection.forget.corpus, version, now) - records_gone(basis.model, version)
-    if kept:
-        raise PlanImpossible(
-            found=f"{len(kept)} record(s) under a hold among those that the adapter was trained on, which {method} would take away too",
-            expected="no hold on anything that the adapter was trained on",
-            remedy="plan with another method, or when the hold is released",
-        )
 
 
 def _encoding(original: Path) -> Encoding:

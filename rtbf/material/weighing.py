@@ -23,7 +23,7 @@ from rtbf.material.shards import shard_reach
 from rtbf.plan.card import method_cards
 from rtbf.plan.choice import choose_option, require_askable, require_lineage
 from rtbf.plan.decisions import require_decided
-from rtbf.plan.holds import held_items
+from rtbf.plan.holds import held_items, held_records
 from rtbf.plan.lineage import lineage_facts
 from rtbf.plan.options import Situation, Sizes
 from rtbf.plan.profile import profile_named
@@ -141,7 +141,8 @@ def plan_basis(
     left_s = None if deadline_at is None else (deadline_at - now).total_seconds() - grace_s
     has_controls = looked.no_control is None and profile_named(profile).controls > 0
     shards = _shard_reach(installation, model, trained, selection)
-    choice = _chosen(installation, request, original, lineage, looked, shards, left_s, has_controls=has_controls)
+    held = held_records(holds, selection.forget.corpus, reached.version, now) - gone
+    choice = _chosen(installation, request, original, lineage, looked, shards, left_s, held=len(held), has_controls=has_controls)
     return Basis(
         request=replace(request, method=choice.method),
         model=model,
@@ -260,6 +261,7 @@ def _chosen(
     shards: ShardReach | None,
     left_s: float | None,
     *,
+    held: int,
     has_controls: bool,
 ) -> Choice:
     cards = method_cards()
@@ -270,6 +272,7 @@ def _chosen(
         tokens_per_s=looked.tokens_per_s,
         rate_origin=looked.rate_origin,
         left_s=left_s,
+        held_records=held,
         qualified=_qualifications(installation, request, original, looked, cards, has_controls=has_controls),
         may_certify=installation.policy.dp_without_compute,
     )

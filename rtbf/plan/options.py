@@ -74,6 +74,7 @@ class Situation:
     shards             None for a model that was not trained in shards, or whose shards nobody read
     tokens_per_s       forward tokens a second of this model on this machine; `rate_origin` says in words how that was measured
     left_s             seconds between the earliest start and the deadline; None where no deadline is known
+    held_records       records that the model was trained on, whoever they are about, and that a live hold names
     qualified          the newest qualification by method, as far as there is one
     may_certify        whether policy accepts class dp without any compute
     """
@@ -84,6 +85,7 @@ class Situation:
     tokens_per_s: float
     rate_origin: str
     left_s: float | None
+    held_records: int
     qualified: Mapping[str, Qualification]
     may_certify: bool
 
@@ -177,6 +179,8 @@ def _why_not(card: MethodCard, request: PlanRequest, situation: Situation) -> It
         yield "which shards hold the records is not known"
     if card.artefact == "weights" and card.trains_on == "remaining" and _epochs(situation) is None:
         yield "how the model was trained is not recorded, so what it takes to train it again is not known"
+    if card.trains_on == "nothing" and situation.held_records:
+        yield f"{situation.held_records} record(s) under a hold among those that the adapter was trained on, which it would take away too"
     if card.artefact == "none" and card.class_cap == "dp" and not situation.may_certify:
         yield "policy asks for more than a bound that was there before (RTBF_DP_WITHOUT_COMPUTE)"
     if card.artefact == "weights" and not request.is_merged:

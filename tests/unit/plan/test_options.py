@@ -72,7 +72,7 @@ CARDS = {
 def situation(lineage: LineageFacts = SCRATCH, **changes: Any) -> Situation:
     made = Situation(
         lineage=lineage, sizes=SIZES, shards=REACH if lineage.recipe.get("recipe") == "sharded" else None, tokens_per_s=1_000.0,
-        rate_origin="1,000 forward tokens a second, by hand", left_s=30 * 86_400.0, qualified={}, may_certify=False,
+        rate_origin="1,000 forward tokens a second, by hand", left_s=30 * 86_400.0, held_records=0, qualified={}, may_certify=False,
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -135,6 +135,7 @@ def test_fewer_records_than_a_batch_are_not_counted_as_a_whole_batch() -> None:
         (IN_SHARDS, {"shards": None}, {"npo", "ascent", "guard"}),
         (ON_PRIVATE, {}, {"npo", "ascent", "guard", "dp2unlearning"}),
         (ITSELF_PRIVATE, {}, {"npo", "ascent", "guard"}),
+        (ADAPTER, {"held_records": 1}, {"npo", "ascent", "guard", "full_retrain"}),
         (ITSELF_PRIVATE, {"may_certify": True}, {"npo", "ascent", "guard", "certificate"}),
     ],
 )
