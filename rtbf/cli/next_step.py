@@ -66,7 +66,7 @@ def next_step(dossier: Dossier) -> NextStep:
             return NextStep(
                 who="an ML engineer",
                 sentence="An earlier plan is spent (rejected, overtaken, expired, or judged FAIL); the next one is a person's choice",
-                commands=(Command(line=f"rtbf plan {ticket_id}", purpose="plan again; --method and --set choose another way"),),
+                commands=(Command(line=f"rtbf plan {ticket_id}", purpose="plan again; --options shows what else could be done"),),
             )
         case "need_approval":
             return _approval(dossier)
@@ -199,7 +199,7 @@ def _judgement(dossier: Dossier) -> NextStep:
         sentence=f"{why}: accept what remains and close as partially fulfilled, or make another plan",
         commands=(
             *_closing(dossier, "partially_fulfilled", "partial"),
-            Command(line=f"rtbf plan {dossier.ticket_id}", purpose="or plan again; --method and --set choose another way"),
+            Command(line=f"rtbf plan {dossier.ticket_id}", purpose="or plan again; --options shows what else could be done"),
         ),
     )
 

@@ -121,7 +121,10 @@ def class_rank(name: GuaranteeClass) -> int:
 def class_in_reach(card: MethodCard, *, is_merged: bool) -> tuple[GuaranteeClass, str]:
     """Return the strongest class of the artefact as served, whatever a card says of its method, and why (DESIGN §2)."""
     if card.artefact == "none":
-        return card.class_cap, "the weights stay as they are"
+        bound = "; the training that made them bounds each subject's influence" if card.class_cap == "dp" else ""
+        return card.class_cap, f"the weights stay as they are{bound}"
+    if card.artefact == "weights" and card.class_cap == "dp":
+        return card.class_cap, "what remains is trained on a base whose own training bounds each subject's influence"
     if card.artefact == "weights" and card.trains_on == "nothing":
         return card.class_cap, "what is served is the base again, from before the records came in"
     if card.artefact == "weights":

@@ -12,7 +12,7 @@ from rtbf.evidence.canonical import canonical_bytes, digest_bytes
 from rtbf.plan.card import MethodCard, Parameter, method_cards
 from rtbf.plan.choice import Choice, choose_option, require_askable, require_lineage
 from rtbf.plan.lineage import Ancestor, LineageFacts
-from rtbf.plan.options import ShardReach, Situation, Sizes, weighed_options
+from rtbf.plan.options import ShardReach, Situation, Sizes, class_in_reach, weighed_options
 from rtbf.plan.record import Plan, PlanOption, Qualification
 from rtbf.plan.request import PlanRequest
 from rtbf.store.records import parse_record
@@ -160,6 +160,25 @@ def test_an_adapter_that_stays_apart_is_suppression_and_weights_cannot_be_kept_a
 
     assert (found["npo"].class_cap, found["npo"].unavailable) == ("suppression", None)
     assert "merge=no" in (found["full_retrain"].unavailable or "")
+
+
+@pytest.mark.parametrize(
+    ("method", "is_merged", "class_", "words"),
+    [
+        ("noop", True, "none", "the weights stay as they are"),
+        ("certificate", True, "dp", "the training that made them bounds each subject's influence"),
+        ("dp2unlearning", True, "dp", "a base whose own training bounds each subject's influence"),
+        ("full_retrain", True, "exact", "made anew by the recorded recipe, without the records"),
+        ("adapter_drop", True, "exact", "the base again, from before the records came in"),
+        ("npo", True, "approximate", "weights changed and merged"),
+        ("npo", False, "suppression", "can be switched off"),
+    ],
+)
+def test_what_is_served_caps_the_class_and_says_why(method: str, is_merged: bool, class_: str, words: str) -> None:  # noqa: FBT001 - a table
+    reached, why = class_in_reach(CARDS[method], is_merged=is_merged)
+
+    assert reached == class_
+    assert words in why
 
 
 def test_expectations_are_built_from_the_numbers_that_are_known() -> None:
