@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from rtbf.lm.digest import require_digest
+from rtbf.evidence.canonical import digest_bytes
+from rtbf.lm.digest import require_digest, tokenizer_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +70,22 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Return the folder's tokenizer."""
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     return tokenizer  # type: ignore[no-any-return]
+
+
+def tokenizer_identity(folder: Path) -> str:
+    """Return one digest over what the folder's tokenizer makes of a text, however its files are laid out.
+
+    A published folder may hold vocab.json and merges.txt where a copy that transformers saved holds tokenizer.json alone, with
+    the same ids for every text. What is only added around a text (padding, truncation) is no part of it: nothing here uses that.
+    A tokenizer that does not describe itself is told by its tables (`rtbf.lm.digest.tokenizer_digest`).
+    """
+    inner = getattr(load_tokenizer(folder), "backend_tokenizer", None)
+    if inner is None:
+        return tokenizer_digest(folder)
+    described = json.loads(inner.to_str())
+    told = {name: value for name, value in described.items() if name not in {"padding", "truncation"}}
+    # Scores of a unigram vocabulary are floats, which the canonical form of evidence refuses.
+    return digest_bytes(json.dumps(told, sort_keys=True, separators=(",", ":")).encode())
 
 
 def folder_context_tokens(folder: Path) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rtbf.lm.adapters import load_adapter
-from rtbf.lm.digest import require_digest, tokenizer_digest
-from rtbf.lm.load import folder_context_tokens, load_model, load_tokenizer, prepare_torch
+from rtbf.lm.digest import require_digest
+from rtbf.lm.load import folder_context_tokens, load_model, load_tokenizer, prepare_torch, tokenizer_identity
 from rtbf.material.originals import control_of, earlier_records, original_of, selected_records, unlearned_ids
 from rtbf.material.questions import HOLDOUT, Encoding, Told, asked_questions, attacks_of, not_empty, open_questions
 from rtbf.progress import Progress, silent
@@ -46,7 +46,7 @@ def verification_battery(
         folder, digest, _ = control_of(installation, plan.ticket_id, plan, original, entry, number, progress)
         require_digest(folder, control.digest, f"control model {number}")
         arm = Arm(
-            name=f"control-{number}", role="control", digest=digest, tokenizer=tokenizer_digest(folder), adapter_state="none",
+            name=f"control-{number}", role="control", digest=digest, tokenizer=tokenizer_identity(folder), adapter_state="none",
             seed=control.seed,
         )  # fmt: skip
         controls.append(ArmSource(arm=arm, load=_loader(folder, digest, "a control model")))
@@ -63,7 +63,7 @@ def verification_battery(
     return Battery(
         original=ArmSource(
             arm=Arm(
-                name="original", role="original", digest=plan.model_digest, tokenizer=tokenizer_digest(original), adapter_state="none",
+                name="original", role="original", digest=plan.model_digest, tokenizer=tokenizer_identity(original), adapter_state="none",
                 seed=None,
             ),
             load=_loader(original, plan.model_digest, "the original model"),
@@ -85,7 +85,7 @@ def _unlearned_arm(installation: Installation, plan: Plan, unlearned: Unlearned,
     }
     states = {"unchanged": "none", "merged": "merged", "adapter": "active", "retrained": "none"}
     # An adapter's folder has no tokenizer: it is served over its base, with the base's.
-    tokens = tokenizer_digest(folder / unlearned.kind if unlearned.kind in FULL_WEIGHTS else original)
+    tokens = tokenizer_identity(folder / unlearned.kind if unlearned.kind in FULL_WEIGHTS else original)
     arm = Arm(
         name="unlearned", role="unlearned", digest=unlearned.artefact_digest, tokenizer=tokens, adapter_state=states[unlearned.kind],
         seed=plan.seed,

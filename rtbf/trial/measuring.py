@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtbf.files import make_private_folder, replace_file
-from rtbf.lm.digest import tokenizer_digest
-from rtbf.lm.load import load_model
+from rtbf.lm.load import load_model, tokenizer_identity
 from rtbf.plan.card import probe_cards
 from rtbf.plan.run import planned_probes
 from rtbf.progress import Progress, silent
@@ -145,7 +144,7 @@ def measure(bench: Bench, candidate: Candidate, progress: Progress = silent) -> 
 def arm_source(name: str, role: str, made: Made, *, adapter_state: str) -> ArmSource:
     """Return a whole model folder as an arm."""
     return ArmSource(
-        arm=_arm(name, role, made.digest, tokenizer_digest(made.folder), adapter_state, made.seed),
+        arm=_arm(name, role, made.digest, tokenizer_identity(made.folder), adapter_state, made.seed),
         load=lambda: load_model(made.folder, made.digest, f"the trial's {name}"),
     )
 
@@ -154,7 +153,7 @@ def candidate_of(
     name: str, kind: str, digest: str, *, tokenizer_of: Path, adapter_state: str, seed: int | None, load: Callable[[], torch.nn.Module]
 ) -> Candidate:
     """Return a candidate whose model `load` gives; `digest` stands for everything that the model follows from."""
-    arm = _arm(CANDIDATE, "unlearned", digest, tokenizer_digest(tokenizer_of), adapter_state, seed)
+    arm = _arm(CANDIDATE, "unlearned", digest, tokenizer_identity(tokenizer_of), adapter_state, seed)
     return Candidate(name=name, kind=kind, source=ArmSource(arm=arm, load=load))
 
 

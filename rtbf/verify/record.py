@@ -19,7 +19,7 @@ Status = Literal["adverse", "equivalent", "inconclusive", "not_applicable", "rep
 class Arm:
     """One model that was measured. role: original, unlearned, or control (never trained on the forget records).
 
-    tokenizer   digest of the tokenizer's files beside the weights
+    tokenizer   digest of what the tokenizer beside the weights makes of a text, however its files are laid out
     """
 
     name: str
