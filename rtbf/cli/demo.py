@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,13 +13,19 @@ from rtbf.cli.progress import shown_progress
 from rtbf.cli.work import work_settings
 
 if TYPE_CHECKING:
+    from rtbf.demo.shards import Sharded
     from rtbf.demo.story import Ending
     from rtbf.ticket_view import TicketView
 
 
 @click.command("demo")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("rtbf-demo"), show_default=True, help="A new folder for it.")
-@click.option("--exact", "is_exact", is_flag=True, help="End with a retraining without the records: class exact, one to two minutes more.")
+@click.option(
+    "--exact",
+    "is_exact",
+    is_flag=True,
+    help="End with a retraining without the records, and with a model in shards: class exact, some minutes more.",
+)
 @click.pass_obj
 def demo(context: CliContext, folder: Path, *, is_exact: bool) -> int:
     """Tell the whole story: learn, be asked to forget, find, decide, plan, approve, unlearn, measure, sign, check, answer."""
@@ -35,6 +41,7 @@ def demo(context: CliContext, folder: Path, *, is_exact: bool) -> int:
         "npo": ending.npo_verdict,
         "noop": ending.noop_verdict,
         "exact": ending.exact_verdict,
+        "shards": None if ending.shards is None else _shards_shape(ending.shards),
         "check": ending.check_status,
         "refused": ending.refused,
         "tampered": ending.tampered,
@@ -44,8 +51,20 @@ def demo(context: CliContext, folder: Path, *, is_exact: bool) -> int:
     return DONE if ending.is_as_expected else REFUSED
 
 
+def _shards_shape(shards: Sharded) -> dict[str, Any]:
+    return {
+        "ticket_id": shards.ticket_id,
+        "verdict": shards.verdict,
+        "unlearned": shards.served,
+        "from_nothing": shards.from_nothing,
+        "is_equal": shards.is_equal,
+    }
+
+
 def _farewell(ending: Ending, folder: Path) -> str:
     report = ending.report_folder
+    shards = ending.shards
+    equal = "" if shards is None else _equal_line(shards)
     anew = "" if ending.exact_verdict is None else f"   full_retrain: {ending.exact_verdict}"
     return (
         f"\nnoop: {ending.noop_verdict} (must be FAIL)   npo: {ending.npo_verdict}{anew}   report: {ending.check_status}   "
@@ -54,7 +73,14 @@ def _farewell(ending: Ending, folder: Path) -> str:
         f"read     {ending.outbox}  (the letters)\n"
         f"check    rtbf-check {report / 'bundle.zip'} --trust {folder / 'trust.json'}\n"
         f"look     rtbf --home {folder} show {ending.ticket_id} --clock\n"
-        f"remove   rm -r {folder}"
+        f"remove   rm -r {folder}{equal}"
+    )
+
+
+def _equal_line(shards: Sharded) -> str:
+    told = "equal to those" if shards.is_equal else "NOT those"
+    return (
+        f"\n\nthe unlearned model in shards: its bytes are {told} of a training without the person\n{shards.served}\n{shards.from_nothing}"
     )
 
 
