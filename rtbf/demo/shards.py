@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from rtbf.work_lease import WorkSettings
 
 MODEL, BASE, MEMBERS, STRANGERS = "assistant", "base", "members", "strangers"
-N_MEMBERS = N_STRANGERS = 20
+N_MEMBERS, N_STRANGERS = 20, 60
 _SEEDS = (101, 202)
-_SHAPE = {"shards": "4", "slices": "4", "steps": "60", "rate": "0.5", "learning_rate": "0.001", "merge": "mean", "subject_field": "person"}
+_SHAPE = {"shards": "4", "slices": "4", "steps": "60", "rate": "0.5", "learning_rate": "0.003", "subject_field": "person"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ def _set_up(installation: Installation, narrator: Narrator, progress: Progress, 
             rows = [{**row, "person": person.name} for person in people for row in records_about(person)]
             replace_file(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
             add_corpus(installation, name=name, paths=[path], actor=PLANNER, connector_name=None, prompt_field=None, completion_field=None)
-        base = TrainingRequest(name=BASE, corpus=STRANGERS, preset="tiny", overrides={}, base=None, seed=SEED)
+        base = TrainingRequest(name=BASE, corpus=STRANGERS, preset="tiny", overrides={"epochs": "6"}, base=None, seed=SEED)
         model = TrainingRequest(name=MODEL, corpus=MEMBERS, preset="", overrides=_SHAPE, base=BASE, seed=SEED, recipe="sharded")
         for request in (base, model):
             barred = training_restriction(installation, request.corpus)

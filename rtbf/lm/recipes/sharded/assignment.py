@@ -78,8 +78,15 @@ def assign(records: Sequence[Record], shape: Shape, key: bytes) -> Assignment:
 
 
 def takes_part(key: bytes, record_id: str, step: int, rate: float) -> bool:
-    """Return whether a record of the step's slice takes part in it: with probability `rate`, independently of all others."""
+    """Return whether a record takes part in a step: with probability `rate`, independently of all other records and steps."""
     return int.from_bytes(prf(key, b"take", step.to_bytes(8), record_id.encode())[:8]) < rate * _RANGE
+
+
+def rate_in(shape: Shape, own: int, current: int) -> float:
+    """Return the chance of a record of slice `own` in a step of slice `current`: none before its own, less of it afterwards."""
+    if current < own:
+        return 0.0
+    return shape.rate if current == own else shape.rate * shape.rehearsal
 
 
 def _grouped(named: dict[str, tuple[str, ...]], cap: int, key: bytes) -> dict[str, bytes]:

@@ -22,7 +22,8 @@ FAMILY, STATE = "family", "shard_state"
 
 _DEFAULTS = {
     "shards": "8", "slices": "4", "steps": "12", "rate": "0.25", "batch": "8", "rank": "16", "alpha": "32",
-    "learning_rate": "0.0002", "warmup_steps": "5", "clip_norm": "1", "subject_field": "subject", "group_cap": "32", "merge": "sum",
+    "rehearsal": "0.25",
+    "learning_rate": "0.0002", "warmup_steps": "5", "clip_norm": "1", "subject_field": "subject", "group_cap": "32", "merge": "mean",
 }  # fmt: skip
 _FIXED = {"recipe": RECIPE, "tune": "lora", "final_rate_fraction": "1", "beta1": "0.9", "beta2": "0.98"}
 _WHOLE = frozenset({"shards", "slices", "steps", "batch", "rank", "alpha", "warmup_steps", "group_cap"})
@@ -36,6 +37,8 @@ class Shape:
 
     steps          of one slice of one shard; a shard takes slices times as many
     rate           chance of a record of the slice to take part in a step
+    rehearsal      share of that chance which a record of an earlier slice keeps in later ones: 0 leaves it to be overwritten (slices
+                   apart), 1 is training on all slices so far. A record takes part in no step before its own slice
     batch          what the sum over the records that take part is divided by, however many they are
     group_cap      most subjects that are kept in one shard because records name them together
     merge          sum: every shard's change in full · mean: divided by the number of shards, those without records included
@@ -45,6 +48,7 @@ class Shape:
     slices: int
     steps: int
     rate: float
+    rehearsal: float
     batch: int
     rank: int
     alpha: int
@@ -64,7 +68,7 @@ def sharded_parameters(overrides: Mapping[str, str]) -> tuple[tuple[str, str], .
         if not _is_usable(name, text):
             raise BadInput(
                 found=f"{name}={text}",
-                expected=f"a positive number, whole where it counts something and at most {_MOST}; rate at most 1; merge sum or mean",
+                expected=f"a positive number, whole where it counts something (at most {_MOST}); rate, rehearsal at most 1; merge sum or mean",
                 remedy="correct --set NAME=VALUE",
             )
         values[name] = text
@@ -77,7 +81,8 @@ def shape_of(parameters: Mapping[str, str]) -> Shape:
         raise BadInput(found=f"recipe '{parameters.get('recipe')}'", expected=RECIPE, remedy="name a model that was trained in shards")
     whole = {name: int(parameters[name]) for name in ("shards", "slices", "steps", "batch", "rank", "alpha", "group_cap")}
     merge = next(word for word in _MERGES if word == parameters["merge"])
-    return Shape(**whole, rate=float(parameters["rate"]), subject_field=parameters["subject_field"], merge=merge)
+    rate, rehearsal = float(parameters["rate"]), float(parameters["rehearsal"])
+    return Shape(**whole, rate=rate, rehearsal=rehearsal, subject_field=parameters["subject_field"], merge=merge)
 
 
 def terms_of(parameters: Mapping[str, str]) -> list[list[str]]:
@@ -97,4 +102,6 @@ def _is_usable(name: str, text: str) -> bool:
         value = float(text)
     except ValueError:
         return False
-    return math.isfinite(value) and value > 0 and (name != "rate" or value <= 1) and text.isascii() and not set(text) & set("_ +eE")
+    is_share = name in {"rate", "rehearsal"}
+    is_in_range = value >= 0 if name == "rehearsal" else value > 0
+    return math.isfinite(value) and is_in_range and (not is_share or value <= 1) and text.isascii() and not set(text) & set("_ +-eE")

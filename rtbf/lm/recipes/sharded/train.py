@@ -19,7 +19,7 @@ from rtbf.lm.adapters import attach_lora, trainable
 from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer
-from rtbf.lm.recipes.sharded.assignment import takes_part
+from rtbf.lm.recipes.sharded.assignment import rate_in, takes_part
 from rtbf.lm.recipes.sharded.slices import Generation
 from rtbf.lm.recipes.sharded.state import ShardEntry, ShardState, SliceEntry
 from rtbf.lm.recipes.sharded.training_log import took_hash
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rtbf.lm.encoding import Item
     from rtbf.lm.recipes.sharded.assignment import Assignment
     from rtbf.lm.recipes.sharded.family import Family, Inputs
+    from rtbf.lm.recipes.sharded.shape import Shape
     from rtbf.lm.training import Checkpoints
 
 _ITEMS_AT_ONCE = 16
@@ -100,13 +101,13 @@ def learn_shard(family: Family, base: LoadedBase, shard: int, inputs: Inputs, st
     # Dropout of a base, if it has any, would draw from one stream for all who take part.
     model.eval()
     parameters = trainable(model)
-    items = [[(record.record_id, training_items([record], base.tokenizer, base.max_tokens)) for record in part] for part in inputs.slices]
+    items = {record.record_id: training_items([record], base.tokenizer, base.max_tokens) for part in inputs.slices for record in part}
 
     def gradient_at(step: int) -> float:
-        drawn = [one for one in items[(step - 1) // shape.steps] if takes_part(key, one[0], step, shape.rate)]
+        drawn = drawn_records(shape, key, inputs, step)
         if isinstance(states, Generation):
-            states.note_took(len(drawn), took_hash(key, step, [record_id for record_id, _ in drawn]))
-        return _lay_down(model, [parameter for _, parameter in parameters], [own for _, own in drawn], shape.batch)
+            states.note_took(len(drawn), took_hash(key, step, drawn))
+        return _lay_down(model, [parameter for _, parameter in parameters], [items[record_id] for record_id in drawn], shape.batch)
 
     run_loop(
         _loop_spec(family, shard),
@@ -125,11 +126,24 @@ def expected_took(family: Family, inputs: Inputs) -> list[list[str]]:
     shape, key = family.shape, family.keys.family_key()
     return [
         [
-            took_hash(key, step, [record.record_id for record in part if takes_part(key, record.record_id, step, shape.rate)])
+            took_hash(key, step, drawn_records(shape, key, inputs, step))
             for step in range(place * shape.steps + 1, (place + 1) * shape.steps + 1)
         ]
-        for place, part in enumerate(inputs.slices)
+        for place in range(shape.slices)
     ]
+
+
+def drawn_records(shape: Shape, key: bytes, inputs: Inputs, step: int) -> list[str]:
+    """Return who takes part in a step of a shard's training, counted from 1: of its slice and, less often, of earlier ones; sorted."""
+    current = (step - 1) // shape.steps + 1
+    rates = [rate_in(shape, own, current) for own in range(1, current + 1)]
+    return sorted(
+        record.record_id
+        for rate, part in zip(rates, inputs.slices, strict=False)
+        if rate > 0
+        for record in part
+        if takes_part(key, record.record_id, step, rate)
+    )
 
 
 def shard_seed(seed: int, shard: int) -> int:
