@@ -1,4 +1,4 @@
-"""Serve shards apart: average their logits, or ask the one shard that a question is routed to. S forward passes, or one.
+"""Ask shards apart: the mean of their logits, or the one shard that a question is routed to. S forward passes, or one.
 
 For comparing what is lost by merging; the served model of this version is the merged one (`merge`). A router has to know whom a
 question is about, which is itself a use of personal data.
@@ -7,44 +7,55 @@ Source: methods/exact-unlearning.md, method 1, "Serve" (i) and (ii).
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from rtbf.errors import BadInput
 from rtbf.lm.adapters import attach_lora, trainable
+from rtbf.lm.answers import AnswerLogits, answer_logits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from rtbf.lm.encoding import Item
     from rtbf.lm.recipes.sharded.merge import Adapter
     from rtbf.lm.recipes.sharded.shape import Shape
     from rtbf.lm.recipes.sharded.train import LoadedBase
 
 
-class ShardEnsemble(torch.nn.Module):
-    """The base with several shards' adapters, of which one is worn at a time. `forward` gives logits (B, T, V) alone.
+def shard_logits(
+    base: LoadedBase, adapters: Mapping[int, Adapter], shape: Shape, shards: Iterable[int], items: Sequence[Item]
+) -> AnswerLogits:
+    """Return the mean over these shards of the logits at the items' answer tokens; with one shard, its own.
 
-    shards   those that answer: all of them on average, or one that was routed to
+    raises   BadInput for no shard, or for one that is not served: an average over nothing would pass for an answer
     """
+    chosen = sorted(set(shards))
+    if not chosen or not adapters.keys() >= set(chosen):
+        raise BadInput(
+            found=f"shards {chosen} of those that are served: {sorted(adapters)}", expected="at least one of these", remedy="choose another"
+        )
+    total: torch.Tensor | None = None
+    found: AnswerLogits | None = None
+    with torch.no_grad():
+        for worn in _worn(base, [adapters[shard] for shard in chosen], shape):
+            found = answer_logits(worn, items)
+            total = found.logits if total is None else total + found.logits
+    assert found is not None
+    assert total is not None
+    return replace(found, logits=total / len(chosen))
 
-    def __init__(self, base: LoadedBase, adapters: Mapping[int, Adapter], shape: Shape) -> None:
-        super().__init__()
-        self.config = base.network.config
-        self._worn: Any = attach_lora(base.network, rank=shape.rank, alpha=shape.alpha, seed=0)
-        self._own = dict(trainable(self._worn))
-        self._adapters = adapters
-        self.shards = tuple(sorted(adapters))
-        self._worn.eval()
 
-    def forward(self, input_ids: torch.Tensor, **_unused: Any) -> SimpleNamespace:  # noqa: ANN401 - what callers of a model pass
-        """Return the mean over the shards of their logits, in the order of the shards."""
-        total: torch.Tensor | None = None
-        for shard in self.shards:
-            with torch.no_grad():
-                for name, parameter in self._own.items():
-                    parameter.copy_(self._adapters[shard][name])
-            logits = self._worn(input_ids=input_ids).logits
-            total = logits if total is None else total + logits
-        assert total is not None
-        return SimpleNamespace(logits=total / len(self.shards))
+def _worn(base: LoadedBase, adapters: Sequence[Adapter], shape: Shape) -> Iterator[torch.nn.Module]:
+    """Yield the base with each of the adapters on it in turn; afterwards it wears none."""
+    model: Any = attach_lora(base.network, rank=shape.rank, alpha=shape.alpha, seed=0)
+    model.eval()
+    try:
+        for adapter in adapters:
+            for name, parameter in trainable(model):
+                parameter.copy_(adapter[name])
+            yield model
+    finally:
+        model.unload()

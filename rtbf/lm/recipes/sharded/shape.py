@@ -68,7 +68,7 @@ def sharded_parameters(overrides: Mapping[str, str]) -> tuple[tuple[str, str], .
         if not _is_usable(name, text):
             raise BadInput(
                 found=f"{name}={text}",
-                expected=f"a positive number, whole where it counts something (at most {_MOST}); rate, rehearsal at most 1; merge sum or mean",
+                expected=f"a positive number, whole where it counts (at most {_MOST}); rate, rehearsal at most 1; merge sum or mean",
                 remedy="correct --set NAME=VALUE",
             )
         values[name] = text
