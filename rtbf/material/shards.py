@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rtbf.foundry.families import family_of, records_of_untouched_shards, touched_places
@@ -81,6 +82,7 @@ def shard_reach(installation: Installation, model: Model, everything: Sequence[R
     return ShardReach(
         shards=family.shape.shards,
         slices=family.shape.slices,
+        rehearsal=Fraction(dict(model.recipe)["rehearsal"]),
         touched=tuple((place.shard, place.slice) for place in touched),
         records_touched=sum(places[record.record_id].shard in shards for record in records if record.record_id in places),
         records=len(records),

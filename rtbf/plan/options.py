@@ -19,7 +19,7 @@ from rtbf.plan.cost import TRAINING_FACTOR, loop_cost, tokens_per_step, training
 from rtbf.plan.lineage import why_unfit
 from rtbf.plan.record import FORGET_BATCH, GUARANTEE_CLASSES, RETAIN_BATCH, PlanOption
 from rtbf.plan.request import DEFAULT_METHOD
-from rtbf.plan.shard_cost import rerun_share
+from rtbf.plan.shard_cost import rerun_share, slice_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,12 +38,14 @@ _NAMED_SHARDS = 6
 class ShardReach:
     """Which shards of a sharded model hold records that are to be forgotten.
 
+    rehearsal         share of its chance to take part that a record keeps in later slices
     touched           (shard from 0, slice from 1 of the earliest such record), each shard once
     records_touched   records that the touched shards hold, those to be forgotten among them; `records`: of all shards
     """
 
     shards: int
     slices: int
+    rehearsal: Fraction
     touched: tuple[tuple[int, int], ...]
     records_touched: int
     records: int
@@ -218,7 +220,8 @@ def _tokens(card: MethodCard, request: PlanRequest, situation: Situation, fracti
     if situation.shards is not None and _is_of_shards(card):
         reach = situation.shards
         # Besides the touched shards one slice of one shard is run a second time.
-        share = rerun_share(reach.touched, reach.shards, reach.slices) + Fraction(1, reach.shards * reach.slices)
+        weights = slice_weights(reach.slices, reach.rehearsal)
+        share = rerun_share(reach.touched, reach.shards, reach.slices, reach.rehearsal) + weights[-1] / (reach.shards * sum(weights))
         return round(TRAINING_FACTOR * remaining * epochs * share)
     stretch = min(epochs, sizes.stretch_epochs)
     if card.works_on == ("on_dp",):

@@ -1,8 +1,9 @@
 """What an erasure costs where a model was trained in shards and slices, as a share of one full training; and what that stores.
 
 A subject lies in one of S shards and one of R slices, uniformly and independently of all others (a keyed PRF). Erasing
-re-runs each touched shard from the earliest touched slice to its end. The closed forms count slices of equal cost; for
-unequal slices `rerun_tokens` counts tokens. Nothing here says what a model trained in S shards is worth.
+re-runs each touched shard from the earliest touched slice to its end. The closed forms count slices of equal numbers of records, with
+the rehearsal of earlier ones that the recipe asks for; for unequal slices `rerun_tokens` counts tokens. Nothing here says what a
+model trained in S shards is worth.
 Source: methods/exact-unlearning.md, method 1 (SISA on adapters), with the batch formula made exact over K_s ~ Binomial(K, 1/S).
 """
 
@@ -19,14 +20,29 @@ if TYPE_CHECKING:
 STATE_BYTES_PER_PARAMETER = 12  # float32: the weight and AdamW's two moments; the sheet keeps optimizer state with each slice
 
 
-def one_subject_share(shards: int, slices: int) -> Fraction:
-    """Return the expected share of a full training that one erasure re-runs: (1/S) · (R+1)/(2R).
+def slice_weights(slices: int, rehearsal: Fraction) -> tuple[Fraction, ...]:
+    """Return what each slice of a shard costs, the first being 1: slice r is trained with a share of all earlier ones, 1 + (r−1)·ρ.
 
-    raises   BadInput where shards or slices are not positive.
-    source   the sheet's c_1.
+    rehearsal   ρ, the share of its chance to take part that a record keeps in later slices: 0 where slices are apart (the sheet's
+                disjoint ones), 1 where each slice is trained with all before it (its cumulative ones)
+    raises      BadInput where slices are not positive, or ρ is not from 0 to 1.
+    """
+    _require_grid(1, slices)
+    if not 0 <= rehearsal <= 1:
+        raise BadInput(found=f"a rehearsal of {rehearsal}", expected="a share from 0 to 1", remedy="take it from the model's recipe")
+    return tuple(1 + place * rehearsal for place in range(slices))
+
+
+def one_subject_share(shards: int, slices: int, rehearsal: Fraction = Fraction(0)) -> Fraction:
+    """Return the expected share of a full training that one erasure re-runs: (1/S) · Σ_r r·w_r / (R · Σ_r w_r).
+
+    With slices apart that is (1/S) · (R+1)/(2R), with cumulative ones (1/S) · (2R+1)/(3R).
+    raises   BadInput where shards or slices are not positive, or ρ is not from 0 to 1.
+    source   the sheet's c_1, both forms; between them by the same count.
     """
     _require_grid(shards, slices)
-    return Fraction(slices + 1, 2 * slices * shards)
+    weights = slice_weights(slices, rehearsal)
+    return sum((number * weight for number, weight in enumerate(weights, start=1)), Fraction(0)) / (slices * sum(weights) * shards)
 
 
 def touched_shards(subjects: int, shards: int) -> float:
@@ -40,26 +56,24 @@ def touched_shards(subjects: int, shards: int) -> float:
     return shards * (1 - (1 - 1 / shards) ** subjects)
 
 
-def batch_share(subjects: int, shards: int, slices: int) -> float:
+def batch_share(subjects: int, shards: int, slices: int, rehearsal: Fraction = Fraction(0)) -> float:
     """Return the expected share of a full training that K subjects erased in one batch re-run.
 
-    A shard with k ≥ 1 hits re-runs (R + 1 − E[r_min]) / R of itself, E[r_min] = Σ_{i=1..R} (i/R)^k; an untouched one nothing.
-    With K_s ~ Binomial(K, 1/S) and the generating function E[z^{K_s}] = (1 − 1/S + z/S)^K that is, exactly,
-
-        (R+1)/R − (1/R) Σ_{i=1..R} (1 − 1/S + i/(R·S))^K − (1/R) (1 − 1/S)^K
-
-    where the last term takes back the 1/R that the formula would give an untouched shard.
+    A shard whose earliest hit lies in slice m re-runs T_m = Σ_{r≥m} w_r / Σ_r w_r of itself. No hit lies before m with the chance
+    G_m = (1 − 1/S + (R−m+1)/(R·S))^K, none at all with G_{R+1} = (1 − 1/S)^K, so the mean is, exactly, Σ_m (G_m − G_{m+1}) · T_m.
     returns  0 for no subject; tends to 1 where K is far above S·R.
-    raises   BadInput where shards or slices are not positive, or subjects are negative.
-    source   the sheet's batch formula, of which its K_s/(K_s+1) is the approximation.
+    raises   BadInput where shards or slices are not positive, subjects are negative, or ρ is not from 0 to 1.
+    source   the sheet's batch formula, of which its K_s/(K_s+1) is the approximation; made exact over K_s ~ Binomial(K, 1/S).
     """
     _require_grid(shards, slices)
     _require_count(subjects)
     if not subjects:
         return 0.0  # the sum below leaves a rounding error
+    weights = slice_weights(slices, rehearsal)
     missed = 1 - 1 / shards
-    latest = sum((missed + i / (slices * shards)) ** subjects for i in range(1, slices + 1))
-    return (slices + 1 - latest - missed**subjects) / slices
+    spared = [(missed + (slices - place) / (slices * shards)) ** subjects for place in range(slices + 1)]
+    tails = [float(sum(weights[place:]) / sum(weights)) for place in range(slices)]
+    return sum((spared[place] - spared[place + 1]) * tails[place] for place in range(slices))
 
 
 def subjects_until(share: float, shards: int, slices: int) -> int:
@@ -80,14 +94,15 @@ def subjects_until(share: float, shards: int, slices: int) -> int:
     return high
 
 
-def rerun_share(places: Iterable[tuple[int, int]], shards: int, slices: int) -> Fraction:
-    """Return the share of a full training that erasing at these places re-runs, with slices of equal cost.
+def rerun_share(places: Iterable[tuple[int, int]], shards: int, slices: int, rehearsal: Fraction = Fraction(0)) -> Fraction:
+    """Return the share of a full training that erasing at these places re-runs, with slices of equal numbers of records.
 
     places   (shard from 0, slice from 1), as often as they occur
-    raises   BadInput where a place lies outside the grid.
+    raises   BadInput where a place lies outside the grid, or ρ is not from 0 to 1.
     """
     earliest = _earliest(places, shards, slices)
-    return Fraction(sum(slices + 1 - first for first in earliest.values()), shards * slices)
+    weights = slice_weights(slices, rehearsal)
+    return sum((sum(weights[first - 1 :], Fraction(0)) for first in earliest.values()), Fraction(0)) / (shards * sum(weights))
 
 
 def rerun_tokens(places: Iterable[tuple[int, int]], tokens: Mapping[tuple[int, int], int], shards: int, slices: int) -> int:

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 def expected_epochs(recipe: Mapping[str, str]) -> float:
     """Return how often a record is trained on: of plain, its epochs; of sharded and dp, rate times the steps in which it may be drawn.
 
-    Of sharded a record may be drawn in the steps of its own slice. Raises BadInput for a recipe that is not one of these.
+    Of sharded a record is drawn in the steps of its own slice and, less often, in those of later ones; the mean over slices is
+    told: rate · steps · (1 + ρ·(R−1)/2). Raises BadInput for a recipe that is not one of these.
     """
     name = recipe.get("recipe")
     if name == "plain":
         return float(recipe["epochs"])
     if name in {"sharded", "dp"}:
-        return float(recipe["rate"]) * int(recipe["steps"])
+        drawn = float(recipe["rate"]) * int(recipe["steps"])
+        return drawn if name == "dp" else drawn * (1 + float(recipe["rehearsal"]) * (int(recipe["slices"]) - 1) / 2)
     raise BadInput(found=f"recipe '{name}'", expected="plain, sharded or dp", remedy="name a model that was trained here")

@@ -27,7 +27,7 @@ ADAPTER, ON_PRIVATE = replace(SCRATCH, recipe=LORA, ancestors=(BASE,)), replace(
 IN_SHARDS = replace(SCRATCH, recipe=SHARDED, ancestors=(BASE,))
 ITSELF_PRIVATE = replace(SCRATCH, recipe={"recipe": "dp", "rate": "0.1", "steps": "200"}, ancestors=(BASE,))
 ADDED = LineageFacts(recipe={}, is_recorded=False, is_as_trained=True, ancestors=())
-REACH = ShardReach(shards=4, slices=5, touched=((3, 5), (1, 2)), records_touched=190, records=400)
+REACH = ShardReach(shards=4, slices=5, rehearsal=Fraction(0), touched=((3, 5), (1, 2)), records_touched=190, records=400)
 
 SIZES = Sizes(
     forget_records=20,

@@ -21,30 +21,60 @@ from rtbf.plan.shard_cost import (
     touched_shards,
 )
 
+APART, ALL = Fraction(0), Fraction(1)
 
-def _slices_run(places: tuple[tuple[int, int], ...], shards: int, slices: int) -> int:
-    """Walk each shard's slices in order and count those that run once a touched one has been met: no minimum, no formula."""
-    run = 0
+
+def _run(places: tuple[tuple[int, int], ...], shards: int, slices: int, rehearsal: Fraction = APART) -> Fraction:
+    """Walk each shard's slices in order and add up those that run once a touched one has been met: no minimum, no formula.
+
+    A slice costs its own records and, of each slice before it, the share that is rehearsed.
+    """
+    run = Fraction(0)
     for shard in range(shards):
         is_running = False
         for each in range(1, slices + 1):
             is_running = is_running or (shard, each) in places
-            run += is_running
+            run += (1 + sum((rehearsal for _ in range(1, each)), APART)) if is_running else 0
     return run
 
 
+def _slices_run(places: tuple[tuple[int, int], ...], shards: int, slices: int) -> int:
+    return int(_run(places, shards, slices))
+
+
+def _whole(shards: int, slices: int, rehearsal: Fraction) -> Fraction:
+    return _run(tuple((shard, 1) for shard in range(shards)), shards, slices, rehearsal)
+
+
+@pytest.mark.parametrize("rehearsal", [APART, Fraction(1, 10), Fraction(1, 4), ALL])
 @pytest.mark.parametrize(("shards", "slices", "subjects"), [(1, 1, 1), (1, 4, 3), (2, 3, 1), (3, 2, 3), (2, 3, 4), (4, 1, 3), (3, 3, 2)])
-def test_the_closed_forms_equal_the_mean_over_every_case(shards: int, slices: int, subjects: int) -> None:
+def test_the_closed_forms_equal_the_mean_over_every_case(shards: int, slices: int, subjects: int, rehearsal: Fraction) -> None:
     grid = list(itertools.product(range(shards), range(1, slices + 1)))
+    whole = _whole(shards, slices, rehearsal)
 
     cases = list(itertools.product(grid, repeat=subjects))
-    share = Fraction(sum(_slices_run(case, shards, slices) for case in cases), len(cases) * shards * slices)
+    share = sum((_run(case, shards, slices, rehearsal) for case in cases), APART) / (len(cases) * whole)
     touched = sum(len({shard for shard, _ in case}) for case in cases) / len(cases)
 
-    assert batch_share(subjects, shards, slices) == pytest.approx(float(share), rel=1e-12)
+    assert batch_share(subjects, shards, slices, rehearsal) == pytest.approx(float(share), rel=1e-12)
     assert touched_shards(subjects, shards) == pytest.approx(touched, rel=1e-12)
-    assert subjects > 1 or one_subject_share(shards, slices) == share
-    assert all(rerun_share(case, shards, slices) == Fraction(_slices_run(case, shards, slices), shards * slices) for case in cases)
+    assert subjects > 1 or one_subject_share(shards, slices, rehearsal) == share
+    assert all(rerun_share(case, shards, slices, rehearsal) == _run(case, shards, slices, rehearsal) / whole for case in cases)
+
+
+@pytest.mark.parametrize(("shards", "slices"), [(16, 8), (8, 4), (1, 1), (3, 7)])
+def test_slices_apart_and_cumulative_ones_cost_what_the_sheet_says(shards: int, slices: int) -> None:
+    """specs/methods/exact-unlearning.md, method 1: (1/S)(R+1)/(2R) and (1/S)(2R+1)/(3R)."""
+    apart, cumulative = one_subject_share(shards, slices), one_subject_share(shards, slices, ALL)
+
+    assert apart == Fraction(slices + 1, 2 * slices * shards)
+    assert cumulative == Fraction(2 * slices + 1, 3 * slices * shards)
+
+
+@pytest.mark.parametrize("rehearsal", [Fraction(-1, 10), Fraction(11, 10)])
+def test_a_rehearsal_that_is_no_share_is_refused(rehearsal: Fraction) -> None:
+    with pytest.raises(BadInput, match="rehearsal"):
+        one_subject_share(16, 8, rehearsal)
 
 
 @pytest.mark.parametrize(("shards", "slices", "subjects"), [(16, 8, 20), (8, 4, 5), (64, 16, 100)])
