@@ -19,6 +19,7 @@ from tests.pdf_signing import ISSUED_AT, later, pdf_signer, printed_report, sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
     from pathlib import Path
 
 
@@ -41,11 +42,20 @@ def test_signature_is_an_invisible_certifying_one_that_permits_no_change() -> No
     assert signature.signer_info["signature_algorithm"]["algorithm"].native == "sha256_ecdsa"
 
 
+class _StillClock(datetime):
+    """The clock from which pyHanko takes a file's ModifyDate, which it writes to the second."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> _StillClock:
+        return cls(2026, 3, 2, 12, tzinfo=tz)
+
+
 def test_signing_needs_no_luck(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RFC 6979: with the file's random /ID held still, signing twice gives the same bytes; an ECDSA nonce would not."""
+    """RFC 6979: with the file's random /ID and its date held still, signing twice gives the same bytes; an ECDSA nonce would not."""
     signer = pdf_signer()
     _, unsigned = printed_report()
     monkeypatch.setattr(os, "urandom", bytes)
+    monkeypatch.setattr("pyhanko.pdf_utils.metadata.xmp_xml.datetime", _StillClock)
 
     first, second = (signer.sign(unsigned) for _ in range(2))
 
