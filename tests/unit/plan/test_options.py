@@ -20,7 +20,7 @@ from rtbf.store.records import parse_record
 from tests import builders
 
 PLAIN, LORA = {"recipe": "plain", "tune": "scratch", "epochs": "20"}, {"recipe": "plain", "tune": "lora", "epochs": "20"}
-SHARDED = {"recipe": "sharded", "rate": "0.1", "steps": "200"}  # 20 looks at a record
+SHARDED = {"recipe": "sharded", "rate": "0.1", "steps": "200", "slices": "5", "rehearsal": "0"}  # 20 looks at a record
 BASE = Ancestor(recipe={}, knows_records=False, is_audited=True, is_as_trained=True)
 PRIVATE_BASE = Ancestor(recipe={"recipe": "dp"}, knows_records=True, is_audited=True, is_as_trained=True)
 SCRATCH = LineageFacts(recipe=PLAIN, is_recorded=True, is_as_trained=True, ancestors=())
