@@ -28,7 +28,7 @@ ITEMS = [
     for place in range(CANARIES)
 ]
 COINS = tuple(_RNG.random() < 0.5 for _ in ITEMS)
-"""From a seed, so that the test is the same every time; a real audit takes `flipped_coins`."""
+"""From a seed, so that the test is the same every time; a real audit takes those of a secret."""
 
 
 def _audit(clip: float, noise: float) -> CanaryAudit:

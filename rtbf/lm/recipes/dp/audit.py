@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rtbf.lm.encoding import Item
 
 LEVEL = 0.95
+GUESSED_FIFTHS = 2
+"""Of how many of five canaries an audit guesses; on those in the middle, of which the scores say least, it abstains (paper, §6)."""
 _WORD_LETTERS = "bcdfghjklmnpqrstvwxz"
 _WORD_LENGTH = 6
 _WORDS = 8
@@ -62,7 +64,7 @@ class CanaryAudit:
 
 
 def made_up_canaries(count: int, subject_field: str, seed: int) -> tuple[Record, ...]:
-    """Return records of random words about as many made-up subjects, no two alike."""
+    """Return records of random words about as many made-up subjects, no two alike and none named as anybody is."""
     rng = random.Random(f"rtbf.dp/canaries:{seed}")
 
     def words(number: int) -> str:
@@ -71,23 +73,29 @@ def made_up_canaries(count: int, subject_field: str, seed: int) -> tuple[Record,
     made = []
     for number in range(count):
         prompt, completion = words(_WORDS // 2), words(_WORDS)
-        fields = (("prompt", prompt), ("completion", completion), (subject_field, f"canary {number}"))
+        fields = (("prompt", prompt), ("completion", completion), (subject_field, f"canary {number} {words(2)}"))
         made.append(Record(record_id=f"canary:{number}", prompt=prompt, completion=completion, fields=fields))
     return tuple(made)
 
 
-def flipped_coins(count: int) -> tuple[bool, ...]:
-    """Return as many fair coins, from the system's own randomness: who trains must not be able to foresee them."""
-    system = random.SystemRandom()
-    return tuple(system.random() < 0.5 for _ in range(count))  # noqa: PLR2004 - a fair coin
+def guesses_of(canaries: int) -> int:
+    """Return how many guesses an audit of so many canaries makes: even, fixed before any score is known."""
+    return max(2, 2 * (canaries * GUESSED_FIFTHS // 10))
 
 
 def likelier_by(before: torch.nn.Module, after: torch.nn.Module, items: Sequence[Item]) -> list[float]:
     """Return, for each item, by how many nats an answer token became likelier on average from the one model to the other."""
-    nats = [
-        [-math.fsum(score.log_probs) / len(score.log_probs) for score in score_items(m, items, columns="plain")] for m in (before, after)
-    ]
-    return [one - other for one, other in zip(*nats, strict=True)]
+    return gains(nats_of(before, items), nats_of(after, items))
+
+
+def nats_of(model: torch.nn.Module, items: Sequence[Item]) -> list[float]:
+    """Return each item's mean NLL per answer token, in nats."""
+    return [-math.fsum(score.log_probs) / len(score.log_probs) for score in score_items(model, items, columns="plain")]
+
+
+def gains(before_nats: Sequence[float], after_nats: Sequence[float]) -> list[float]:
+    """Return, for each item, by how many nats it became likelier."""
+    return [one - other for one, other in zip(before_nats, after_nats, strict=True)]
 
 
 def audited(scores: Sequence[float], planted: Sequence[bool], guesses: int, *, delta: float, level: float = LEVEL) -> CanaryAudit:

@@ -1,19 +1,21 @@
 """What a private training promises, to whom, and what it was counted from: a frozen record beside the model it names.
 
-A certificate is the operator's own word: it shows the accounting, and the digests by which the training can be run again by
-who is shown the secret; it does not prove that the training took place as written. What it promises holds for one subject; for a
-group of k it is ε·k and much weaker. Nothing is promised against who holds the training data, or about what others' records say.
+A certificate is the operator's own word: it shows the accounting and which model it is of; it does not prove that the training
+took place as written, and since the secret of its noise is destroyed nobody can run it again. What it promises holds for one
+subject; for a group of k it is ε·k and much weaker. Nothing is promised against who holds the training data, or about what
+others' records say.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
 from rtbf.errors import RecordBroken
-from rtbf.evidence.canonical import canonical_bytes
+from rtbf.evidence.canonical import canonical_bytes, decimal_text
 from rtbf.files import replace_file
 
 if TYPE_CHECKING:
@@ -28,16 +30,29 @@ NEIGHBOURS = "zero-out"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CanaryCounts:
+    """What the one-run audit of the training came to (`rtbf.lm.recipes.dp.audit.CanaryAudit`); ε and level as decimal text."""
+
+    canaries: int
+    guesses: int
+    right: int
+    level: str
+    refuted: str | None
+    best_refutable: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DpCertificate:
     """The terms of one private training. Numbers that are not whole are decimal text.
 
-    subjects               units with at least one record in the training
-    population             N of the divisor q·N and of the rule on δ; public, at least `subjects`
+    subjects               units with at least one record in the training, canaries not counted
+    population             N of the divisor q·N; public: at least `subjects`, and all canaries, planted or not
     own_unit_records       records that name no subject: each is a unit of its own, which protects a person no further than that record
     several_subjects       records left out because they name several subjects
     over_cap               records left out because their subject has more than k_max
     trained_numbers        how many numbers the noise was added to
     epsilon_asked          the budget; `epsilon_prv` is what the training cost, at `delta`, and `epsilon_rdp` the cross-check
+    audit                  None where no canaries were planted
     """
 
     unit: str
@@ -63,6 +78,7 @@ class DpCertificate:
     sampler_commitment: str
     base_digest: str
     model_digest: str
+    audit: CanaryCounts | None
     schema: str = SCHEMA
 
 
@@ -91,6 +107,22 @@ def read_certificate(model_folder: Path) -> DpCertificate:
     if found.schema != SCHEMA or canonical_bytes(found) + b"\n" != content:
         raise _broken(path)
     return found
+
+
+def upper_text(epsilon: float) -> str:
+    """Return ε with 4 decimals, rounded up: a certificate never promises more than was counted."""
+    return _text(math.ceil(epsilon * 10_000))
+
+
+def lower_text(epsilon: float) -> str:
+    """Return an ε that was refuted with 4 decimals, rounded down: no more is refuted than was."""
+    return _text(math.floor(epsilon * 10_000))
+
+
+def _text(ten_thousandths: int) -> str:
+    text = decimal_text(ten_thousandths / 10_000, places=4)
+    assert text is not None
+    return text
 
 
 def _broken(path: Path) -> RecordBroken:

@@ -3,7 +3,8 @@
 Everything that leaves a step is the noised mean: no loss of a participant is logged or acted on, no step stops the run, and
 the number of steps is fixed beforehand. Not covered: the base's own data, learning rate or clip tuned on this corpus, what others'
 records say of a subject, and the time a step takes. Resumed runs end in the same bytes on the same CPU build.
-Source: methods/dp-sgd-practice.md, algorithm ULS.
+Made-up canaries may be trained along, each by a secret coin, and guessed at afterwards: a training whose own audit refutes its ε is
+refused. Source: methods/dp-sgd-practice.md, algorithm ULS; for the audit see `rtbf.lm.recipes.dp.audit`.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from rtbf.errors import BadInput
-from rtbf.evidence.canonical import decimal_text, digest_of
+from rtbf.evidence.canonical import digest_of
 from rtbf.lm.adapters import attach_lora, merge, trainable
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.encoding import Item, training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer
 from rtbf.lm.recipes.dp.accounting import ACCOUNTANT, accountant_version, require_useful
-from rtbf.lm.recipes.dp.certificate import NEIGHBOURS, UNIT, DpCertificate, write_certificate
+from rtbf.lm.recipes.dp.canaries import FEWEST_CANARIES, audit_of, drawn_canaries
+from rtbf.lm.recipes.dp.certificate import NEIGHBOURS, UNIT, DpCertificate, upper_text, write_certificate
 from rtbf.lm.recipes.dp.mechanism import Mechanism, lay_down, noised_mean, subject_gradient
 from rtbf.lm.recipes.dp.subjects import Units, noise_key, sampler_commitment, sampler_key, takes_part, units_of
 from rtbf.lm.recipes.plain import Base, save_model
@@ -43,7 +45,7 @@ COUNTED = "counted"
 SAVED_EVERY_STEPS = 25
 
 _DECIMALS = {"epsilon": "8", "delta": "0.000001", "rate": "0.064", "clip": "1", "learning_rate": "0.001"}
-_WHOLE = {"steps": "390", "k_max": "20", "rank": "4", "alpha": "8", "warmup_steps": "20"}
+_WHOLE = {"steps": "390", "k_max": "20", "rank": "4", "alpha": "8", "warmup_steps": "20", "canaries": "100"}
 _TEXTS = {"subject_field": "subject", "population": COUNTED}
 _FIXED = {"recipe": "dp", "tune": "dp", "final_rate_fraction": "0.05", "beta1": "0.9", "beta2": "0.98"}
 
@@ -54,7 +56,9 @@ def dp_parameters(overrides: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     epsilon, delta   the budget per subject; the noise follows from it
     rate, steps      q, the chance of a subject to be drawn in a step, and T
     clip             C; a wrong one costs utility, never privacy
-    population       N, public: how many subjects the corpus is known to have, or "counted": then the count itself is given away
+    population       N, public: how many subjects the corpus is known to have, or "counted": then the count itself is given away;
+                     canaries come on top
+    canaries         how many made-up subjects each have an even chance of being trained along; 0 for no audit
     subject_field    dotted name of the field of a record that names its subject
     raises           BadInput for unknown names or bad texts
     """
@@ -66,7 +70,8 @@ def dp_parameters(overrides: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         if not _is_usable(name, text):
             raise BadInput(
                 found=f"{name}={text}",
-                expected="a positive number, rate at most 1, delta below 1; whole where it counts something; a field's name",
+                expected="a positive number, rate at most 1, delta below 1; whole where it counts something; a field's name; "
+                f"canaries 0 or at least {FEWEST_CANARIES}",
                 remedy="correct --set NAME=VALUE",
             )
         values[name] = text
@@ -75,6 +80,8 @@ def dp_parameters(overrides: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _is_usable(name: str, text: str) -> bool:
     """Return whether a run can use `text`. Only plain digits: equal numbers have equal texts, hence digests."""
+    if name == "canaries" and (text == "0" or (text.isascii() and text.isdigit() and int(text) < FEWEST_CANARIES)):
+        return text == "0"
     if name in _WHOLE or (name == "population" and text != COUNTED):
         return text.isascii() and text.isdigit() and not text.startswith("0")
     if name in _TEXTS:
@@ -106,37 +113,39 @@ def train_dp(
                    models is free of noise.
     checkpoint     holds nothing that the budget does not cover, but a digest of the records
     raises         BadInput without a base, for a budget that is of no use with so few subjects (`accounting.require_useful`), for
-                   a short secret, or where the corpus has more subjects than it is said to have
+                   a short secret, or where the corpus has more subjects than it is said to have; Fault where the audit of the
+                   canaries refutes the budget: then nothing is written
     """
     values = dict(parameters)
     if base is None:
         raise BadInput(found="recipe 'dp' without a base", expected="a model to fine-tune", remedy="name it with --base")
     units = units_of(records, values["subject_field"], int(values["k_max"]), sampler_key(noise_secret))
     subjects = len(units.records)
-    population = subjects if values["population"] == COUNTED else int(values["population"])
-    if population < subjects:
-        raise BadInput(
-            found=f"{subjects} subjects", expected=f"at most the {population} of the parameter population", remedy="raise population"
-        )
+    known = _known_subjects(values, subjects)
     tokenizer = load_tokenizer(base.folder)
     model: Any = attach_lora(
         load_model(base.folder, base.digest, "the base model"), rank=int(values["rank"]), alpha=int(values["alpha"]), seed=seed
     )
+    size = context_tokens(model)
     rate, clip, steps = float(values["rate"]), float(values["clip"]), int(values["steps"])
     dimensions = sum(parameter.numel() for _, parameter in trainable(model))
+    # Canaries teach nothing, so whether a budget is of use is asked of the others alone.
     account = require_useful(
-        subjects=population, epsilon=float(values["epsilon"]), delta=float(values["delta"]), rate=rate, steps=steps, dimensions=dimensions
+        subjects=known, epsilon=float(values["epsilon"]), delta=float(values["delta"]), rate=rate, steps=steps, dimensions=dimensions
     )
+    canaries = drawn_canaries(int(values["canaries"]), values["subject_field"], noise_secret, tokenizer, size)
+    population = known + len(canaries.items)
     mechanism = Mechanism(rate=rate, clip=clip, noise=account.sigma * clip, expected=rate * population)
     learn(
         model,
-        items_of(units, tokenizer, context_tokens(model)),
+        {**items_of(units, tokenizer, size), **canaries.planted()},
         mechanism,
         loop_spec(values, seed=seed, data=[base.digest, population]),
         noise_secret,
         checkpoint=checkpoint,
         progress=progress,
     )
+    audit = audit_of(model, canaries, epsilon=account.epsilon_prv, delta=float(values["delta"]))
     save_model(merge(model), tokenizer, target)
     certificate = DpCertificate(
         unit=UNIT,
@@ -155,18 +164,27 @@ def train_dp(
         trained_numbers=dimensions,
         delta=values["delta"],
         epsilon_asked=values["epsilon"],
-        epsilon_prv=_upwards(account.epsilon_prv),
-        epsilon_rdp=_upwards(account.epsilon_rdp),
+        epsilon_prv=upper_text(account.epsilon_prv),
+        epsilon_rdp=upper_text(account.epsilon_rdp),
         accountant=ACCOUNTANT,
         accountant_version=accountant_version(),
         sampler_commitment=sampler_commitment(noise_secret),
         base_digest=base.digest,
         model_digest=digest_of_files(list_files(target)),
+        audit=audit,
     )
     write_certificate(certificate, target)
     if checkpoint is not None:
         checkpoint.drop()
     return certificate
+
+
+def _known_subjects(values: Mapping[str, str], subjects: int) -> int:
+    """Return how many subjects the corpus is publicly known to have; raises BadInput where it has more."""
+    known = subjects if values["population"] == COUNTED else int(values["population"])
+    if known < subjects:
+        raise BadInput(found=f"{subjects} subjects", expected=f"at most the {known} of the parameter population", remedy="raise population")
+    return known
 
 
 def items_of(units: Units, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> dict[str, list[list[Item]]]:
@@ -230,10 +248,3 @@ def learn(
         checkpoint=checkpoint,
         progress=progress,
     )
-
-
-def _upwards(epsilon: float) -> str:
-    """Return ε with 4 decimals, rounded up: a certificate never promises more than was counted."""
-    text = decimal_text(math.ceil(epsilon * 10_000) / 10_000, places=4)
-    assert text is not None
-    return text

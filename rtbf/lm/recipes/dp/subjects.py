@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rtbf.vault.secret import SecretBytes
 
 _RANGE = 2**64
+_HALF_BYTE = 128
 MIN_SECRET_BYTES = 32
 
 
@@ -82,6 +83,17 @@ def noise_key(secret: SecretBytes, step: int) -> bytes:
 def sampler_commitment(secret: SecretBytes) -> str:
     """Return a digest by which who is later shown the draws' key can tell that it was this one; it tells nothing of the key."""
     return digest_bytes(_prf(sampler_key(secret), b"commitment"))
+
+
+def canary_seed(secret: SecretBytes) -> int:
+    """Return what the words of a training's canaries are drawn from: nobody knows them beforehand. raises as `sampler_key`."""
+    return int.from_bytes(_derived(secret, b"canary words"))
+
+
+def canary_coins(secret: SecretBytes, count: int) -> tuple[bool, ...]:
+    """Return so many fair coins, the same whenever the training goes on; who does not have the secret cannot foresee them."""
+    key = _derived(secret, b"canary coins")
+    return tuple(_prf(key, place.to_bytes(8))[0] < _HALF_BYTE for place in range(count))
 
 
 def _kept(subject: str, own: Sequence[Record], k_max: int, key: bytes) -> tuple[Record, ...]:

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from rtbf.errors import BadInput
-from rtbf.lm.recipes.dp.audit import audited, flipped_coins, likelier_by, made_up_canaries
+from rtbf.lm.recipes.dp.audit import audited, guesses_of, likelier_by, made_up_canaries
+from rtbf.lm.recipes.dp.subjects import canary_coins
 from rtbf.lm.recipes.subjects import subjects_of
+from rtbf.vault.secret import SecretBytes
 from tests import tiny
 
 PLANTED = tuple(place % 2 == 0 for place in range(40))
@@ -46,6 +48,11 @@ def test_the_auditor_abstains_on_the_middle() -> None:
     assert not all_of_them.refutes(0.0)
 
 
+@pytest.mark.parametrize(("canaries", "guesses"), [(20, 8), (25, 10), (100, 40), (101, 40)])
+def test_two_fifths_are_guessed_at_and_evenly(canaries: int, guesses: int) -> None:
+    assert guesses_of(canaries) == guesses
+
+
 def test_scores_that_tell_nothing_refute_nothing() -> None:
     rng = random.Random("noise")
     found = audited([rng.random() for _ in PLANTED], PLANTED, 40, delta=1e-4)
@@ -71,16 +78,19 @@ def test_missing_coins_and_unknown_scores_are_refused() -> None:
 def test_canaries_are_subjects_of_their_own_and_follow_their_seed() -> None:
     found = made_up_canaries(200, "person", 1)
 
-    assert {subjects_of(record, "person") for record in found} == {(f"canary {number}",) for number in range(200)}
+    subjects = [subjects_of(record, "person") for record in found]
+    assert all(len(named) == 1 for named in subjects)
+    assert len(set(subjects)) == 200
     assert len({(record.prompt, record.completion) for record in found}) == 200
     assert found == made_up_canaries(200, "person", 1)
     assert not {record.completion for record in found} & {record.completion for record in made_up_canaries(200, "person", 2)}
 
 
-def test_coins_are_fair_and_never_the_same_twice() -> None:
-    first, second = flipped_coins(4000), flipped_coins(4000)
+def test_coins_are_fair_and_those_of_the_secret() -> None:
+    first, second = canary_coins(SecretBytes(b"\x07" * 32), 4000), canary_coins(SecretBytes(b"\x08" * 32), 4000)
 
     assert first != second
+    assert first == canary_coins(SecretBytes(b"\x07" * 32), 4000)
     # Nine standard deviations of 4000 coins are 285: chance fails this once in 10¹⁸ runs.
     assert 1715 < sum(first) < 2285
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rtbf.errors import RecordBroken
-from rtbf.lm.recipes.dp.certificate import NEIGHBOURS, UNIT, DpCertificate, certificate_path, read_certificate, write_certificate
+from rtbf.lm.recipes.dp.certificate import (
+    NEIGHBOURS,
+    UNIT,
+    CanaryCounts,
+    DpCertificate,
+    certificate_path,
+    read_certificate,
+    write_certificate,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +47,7 @@ CERTIFICATE = DpCertificate(
     sampler_commitment="sha256:" + "ab" * 32,
     base_digest="sha256:" + "cd" * 32,
     model_digest="sha256:" + "ef" * 32,
+    audit=CanaryCounts(canaries=100, guesses=40, right=21, level="0.95", refuted=None, best_refutable="2.5537"),
 )
 
 

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from rtbf.errors import BadInput
+from rtbf.errors import BadInput, Fault
 from rtbf.lm.adapters import attach_lora, trainable
 from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.load import load_model, prepare_torch
+from rtbf.lm.recipes.dp import canaries, recipe
 from rtbf.lm.recipes.dp.accounting import account
 from rtbf.lm.recipes.dp.certificate import DpCertificate, certificate_path, read_certificate
 from rtbf.lm.recipes.dp.mechanism import Mechanism
 from rtbf.lm.recipes.dp.recipe import dp_parameters, learn, loop_spec, train_dp
-from rtbf.lm.recipes.dp.subjects import sampler_commitment, sampler_key, takes_part
+from rtbf.lm.recipes.dp.subjects import canary_coins, sampler_commitment, sampler_key, takes_part
 from rtbf.lm.recipes.plain import Base
 from rtbf.lm.training import FolderCheckpoints, by_loss, run_loop
 from rtbf.vault.secret import SecretBytes
@@ -41,6 +42,7 @@ VALUES = {
     "alpha": "2",
     "learning_rate": "0.01",
     "k_max": "1",
+    "canaries": "0",
 }
 ITEMS: dict[str, list[list[Item]]] = {f"s{place}": [[item]] for place, item in enumerate(tiny.items(6))}
 OFF = Mechanism(rate=1.0, clip=math.inf, noise=0.0, expected=6.0)
@@ -237,6 +239,40 @@ def test_another_secret_gives_another_model_and_no_certificate_holds_a_secret(tm
     assert "person" not in told.casefold()
 
 
+def test_canaries_are_planted_by_secret_coins_and_counted_in_n(tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[set[str]] = []
+
+    def spied(model: Any, items: Mapping[str, Any], mechanism: Mechanism, *rest: Any, **more: Any) -> None:
+        given.append(set(items))
+        assert mechanism.expected == pytest.approx(0.1 * 80)
+        learn(model, items, mechanism, *rest, **more)
+
+    monkeypatch.setattr(recipe, "learn", spied)
+
+    found = _train(base, tmp_path / "a", canaries="20")
+
+    planted = {subject for subject in given[0] if subject.startswith("canary:")}
+    assert planted == {f"canary:{place}" for place, is_in in enumerate(canary_coins(SECRET, 20)) if is_in}
+    assert (found.subjects, found.population) == (60, 80)
+    assert found.audit is not None
+    assert (found.audit.canaries, found.audit.guesses, found.audit.level) == (20, 8, "0.95")
+    assert "canary" not in certificate_path(tmp_path / "a").read_text(encoding="utf-8")
+
+
+def test_a_training_that_its_own_audit_refutes_is_refused_and_leaves_nothing(
+    tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guesses are handed the coins, as a training would that remembers every canary."""
+    coins = canary_coins(SECRET, 200)
+    told = [iter([[0.0] * 200, [-1.0 if is_in else 1.0 for is_in in coins]])]
+    monkeypatch.setattr(canaries, "_mean_nats", lambda *_: next(told[0]))
+
+    with pytest.raises(Fault, match=r"80 of 80 guesses about 200 canaries right"):
+        _train(base, tmp_path / "a", canaries="200", epsilon="2", rate="0.5", population="1000")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_too_few_subjects_are_refused_with_the_number_that_would_do(tmp_path: Path, base: Base) -> None:
     with pytest.raises(BadInput, match=r"at least \d+ subjects"):
         _train(base, tmp_path / "a", _records(people=5))
@@ -272,6 +308,8 @@ def test_no_base_and_a_short_secret_are_refused(tmp_path: Path, base: Base) -> N
         ("k_max", "0"),
         ("population", "many"),
         ("subject_field", " "),
+        ("canaries", "19"),
+        ("canaries", "00"),
         ("beta1", "0.5"),
         ("sigma", "1"),
     ],
