@@ -1,0 +1,203 @@
+"""What a model is worth whose corpus was trained in shards, and what an erasure takes. Run as `make bench-sharding`.
+
+Trains tiny models on a CPU with fixed seeds: a base on some people, then others' records in S = 1, 4, 8, 16 shards, served in each
+way, against one plain adapter with the same visits to each record. Writes the tables of docs/reference/sharding.md and its pictures.
+`--quick` takes the demo community and S = 4 only, prints, and writes nothing. Ends with 1 where bytes differ that must be equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from benchmarks.line_chart import Axis, draw_lines
+from benchmarks.machine import describe_machine
+from benchmarks.marked_page import fill, table
+from benchmarks.shard_erasure import Erasures, drawn_share, erase
+from benchmarks.shard_serving import WAYS, Row, Speed, worth
+from benchmarks.shard_trial import TOFU, Corpus, community, tofu
+from rtbf.lm.load import prepare_torch
+from rtbf.lm.recipes.sharded.shape import shape_of, sharded_parameters
+from rtbf.plan.shard_cost import batch_share, one_subject_share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE, PICTURES = DOCS / "reference" / "sharding.md", DOCS / "pictures"
+WRITER = "sharding.py"
+SHARDS = (1, 4, 8, 16)
+SETTINGS = {
+    "slices": "4", "steps": "30", "rate": "0.5", "rehearsal": "0.1", "batch": "8", "rank": "8", "alpha": "16", "learning_rate": "0.003",
+}  # fmt: skip
+"""Of every family. A record is visited rate · steps times in its own slice and a tenth as often in each later one."""
+GRID = {"shards": "16", "slices": "8"}
+"""Of DESIGN §9's bars."""
+PLAIN_EPOCHS = 17
+"""The same visits: 0.5 · 30 · (1 + 0.1 · 3 / 2) = 17.25 on average."""
+ONE_BAR, BATCH_BAR, BATCH, ONE_DRAWS, BATCH_DRAWS = 0.04, 0.50, 20, 200, 50
+
+
+def main() -> int:
+    """Train, measure, print, write; return 1 when an erasure's bytes are not those of a training without the people."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the demo community, S = 4, one erasure; prints only")
+    is_quick = parser.parse_args().quick
+    if not is_quick and not TOFU.is_file():
+        raise SystemExit(f"no TOFU authors at {TOFU}: lay the developer data beside the project, or take --quick")
+    started_s = time.perf_counter()
+    prepare_torch(1)
+    print("sharding: a corpus in S shards, each way of serving, against one plain adapter with the same visits to each record", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        if is_quick:
+            corpus = community(root, members=8, others=24, base_epochs=6)
+            rows, _ = worth(corpus, (4,), SETTINGS, [_plain(8)], root)
+            found = erase(corpus, {**SETTINGS, "shards": "4"}, (1,), _plain(8), root / "erase")
+            _print_worth(corpus, rows)
+            are_equal = _print_erasures(found)
+        else:
+            are_equal = _whole(root)
+    print(f"took      {time.perf_counter() - started_s:.0f} s")
+    print(describe_machine(["torch", "transformers", "peft"], threads=1))
+    return 0 if are_equal else 1
+
+
+def _whole(root: Path) -> bool:
+    corpora = (
+        community(root / "community", members=24, others=68, base_epochs=6),
+        tofu(root / "tofu", members=20, others=40, base_epochs=8),
+    )
+    text, every, speeds = PAGE.read_text(encoding="utf-8"), {}, []
+    for corpus, name in zip(corpora, ("community", "tofu"), strict=True):
+        every[name], speeds = worth(corpus, SHARDS, SETTINGS, [_plain(8 * SHARDS[-1]), _plain(8)], root / name)
+        _print_worth(corpus, every[name])
+        text = fill(text, name, _worth_table(every[name]), WRITER)
+    found = erase(corpora[0], {**SETTINGS, **GRID}, (1, 6), _plain(8), root / "erase")
+    are_equal = _print_erasures(found)
+    text = fill(text, "speed", _speed_table(speeds), WRITER)
+    text = fill(text, "bars", _bars(), WRITER)
+    text = fill(text, "erasures", _erasure_table(found), WRITER)
+    text = fill(text, "machine", describe_machine(["torch", "transformers", "peft"], threads=1).removeprefix("machine").strip(), WRITER)
+    if are_equal:
+        PAGE.write_text(text, encoding="utf-8")
+        for name, rows in every.items():
+            (PICTURES / f"sharding-{name}.svg").write_text(_picture(name, rows), encoding="utf-8")
+    return are_equal
+
+
+def _plain(rank: int) -> dict[str, str]:
+    return {
+        "rank": str(rank), "alpha": str(2 * rank), "epochs": str(PLAIN_EPOCHS), "batch": SETTINGS["batch"],
+        "learning_rate": SETTINGS["learning_rate"],
+    }  # fmt: skip
+
+
+def _told(row: Row) -> tuple[str, ...]:
+    known = row.members
+    return (
+        f"{row.shards or '–'}", row.way, f"{known.nll_nats:.2f}", f"{known.exact:.0%}", f"{known.right:.0%}", f"{row.shown.nll_nats:.2f}",
+        f"{row.held.nll_nats:.2f}",
+    )  # fmt: skip
+
+
+def _worth_table(rows: Sequence[Row]) -> str:
+    head = ("S", "served as", "members, nats a token", "answers word for word", "tokens right", "base's people, shown", "not shown")
+    return table(head, [_told(row) for row in rows])
+
+
+def _print_worth(corpus: Corpus, rows: Sequence[Row]) -> None:
+    print(f"worth     {corpus.name}: nats a token on members, their answers word for word, tokens right; nats on the base's people")
+    for row in rows:
+        shards, way, *numbers = _told(row)
+        print(f"          S={shards:<2} {way:26} {'  '.join(f'{number:>5}' for number in numbers)}")
+
+
+def _speed_table(speeds: Sequence[Speed]) -> str:
+    rows = [(speed.way, f"{speed.ratio:.2f}", f"{speed.weight_bytes / 2**20:.1f}") for speed in speeds]
+    return table((f"S={SHARDS[-1]}, rank {SETTINGS['rank']}", "rate ÷ plain adapter's", "weights in memory, MiB"), rows)
+
+
+def _bars() -> str:
+    rows = []
+    for rehearsal in ("0", SETTINGS["rehearsal"]):
+        shape = shape_of(dict(sharded_parameters({**SETTINGS, **GRID, "rehearsal": rehearsal})))
+        share = Fraction(rehearsal)
+        for subjects, draws, closed, bar in (
+            (1, ONE_DRAWS, float(one_subject_share(16, 8, share)), ONE_BAR),
+            (BATCH, BATCH_DRAWS, batch_share(BATCH, 16, 8, share), BATCH_BAR),
+        ):
+            mean = fmean(drawn_share(shape, subjects, draw) for draw in range(draws))
+            print(
+                f"bar       {subjects} at once, S=16 R=8, rehearsal {rehearsal}: {mean:.2%} of a full training (bar {bar:.0%})", flush=True
+            )
+            rows.append(
+                (rehearsal, f"{subjects}", f"{draws}", f"{mean:.2%}", f"{closed:.2%}", f"{bar:.0%}", "kept" if mean <= bar else "missed")
+            )
+    return table(("rehearsal", "people at once", "draws", "mean share re-run", "closed form", "bar", ""), rows)
+
+
+def _erasure_rows(found: Erasures) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{one.subjects}", f"{one.token_share:.1%}", f"{one.shards}", f"{one.steps}",
+            f"{one.took.wall / one.fresh_took.wall:.2f} ({one.took.cpu / one.fresh_took.cpu:.2f})",
+            f"{one.took.wall / found.plain_took.wall:.2f} ({one.took.cpu / found.plain_took.cpu:.2f})",
+            f"`{one.digest[7:19]}…`", f"`{one.fresh_digest[7:19]}…`", "yes" if one.digest == one.fresh_digest else "NO",
+        )
+        for one in found.erasures
+    ]  # fmt: skip
+
+
+def _erasure_table(found: Erasures) -> str:
+    head = (
+        "people at once", "tokens re-run", "shards", "steps", "time ÷ same family in full", "time ÷ one plain adapter",
+        "merged after erasing", "merged, never had them", "equal",
+    )  # fmt: skip
+    told = (
+        f"Seconds on this machine: the family {found.family_took.wall:.0f}, one plain adapter {found.plain_took.wall:.0f}. "
+        f"Sealed states of one shard: {found.sealed_bytes_per_shard / 2**20:.2f} MiB."
+    )
+    return f"{table(head, _erasure_rows(found))}\n\n{told}"
+
+
+def _print_erasures(found: Erasures) -> bool:
+    for one in found.erasures:
+        print(f"erase     {one.subjects} at once: {one.token_share:.1%} of the tokens, {one.shards} shards, {one.steps} steps; took")
+        against = f"{one.took.wall / one.fresh_took.wall:.2f} × the same family in full"
+        print(f"          {against} ({one.took.wall:.1f} s, {one.fresh_took.wall:.1f} s),")
+        )
+        print(f"          {one.took.wall / found.plain_took.wall:.2f} × one plain adapter ({found.plain_took.wall:.1f} s)")
+        print(f"bytes     after erasing   {one.digest}")
+        print(f"          never had them  {one.fresh_digest}  {'equal' if one.digest == one.fresh_digest else 'NOT EQUAL'}")
+    print(f"sealed    {found.sealed_bytes_per_shard / 2**20:.2f} MiB a shard", flush=True)
+    return all(one.digest == one.fresh_digest for one in found.erasures)
+
+
+def _picture(name: str, rows: Sequence[Row]) -> str:
+    """Return nats a token on members against S, one line a way; S = 1 has one way only, where all begin."""
+    start = next(row.members.nll_nats for row in rows if row.shards == 1)
+    flat = {row.way: row.members.nll_nats for row in rows if not row.shards}
+    plain = next(way for way in flat if way.startswith("plain") and way.endswith(f" {SETTINGS['rank']}"))
+    lines = [(f"{way}", [(1, flat[way]), (SHARDS[-1], flat[way])]) for way in (plain, "base alone")]
+    for way in WAYS:
+        points = [(row.shards, row.members.nll_nats) for row in rows if row.way == way]
+        lines.append((way, [(1, start), *points]))
+    top = max(value for _, points in lines for _, value in points)
+    title = {"community": "Demo community: members' answers", "tofu": "TOFU authors: members' answers"}[name]
+    return draw_lines(
+        title,
+        Axis(title="shards", ticks=SHARDS, is_logarithmic=True),
+        Axis(title="nats a token, less is better", ticks=tuple(float(tick) for tick in range(int(top) + 2))),
+        lines,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
