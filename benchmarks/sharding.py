@@ -172,7 +172,6 @@ def _print_erasures(found: Erasures) -> bool:
         print(f"erase     {one.subjects} at once: {one.token_share:.1%} of the tokens, {one.shards} shards, {one.steps} steps; took")
         against = f"{one.took.wall / one.fresh_took.wall:.2f} × the same family in full"
         print(f"          {against} ({one.took.wall:.1f} s, {one.fresh_took.wall:.1f} s),")
-        )
         print(f"          {one.took.wall / found.plain_took.wall:.2f} × one plain adapter ({found.plain_took.wall:.1f} s)")
         print(f"bytes     after erasing   {one.digest}")
         print(f"          never had them  {one.fresh_digest}  {'equal' if one.digest == one.fresh_digest else 'NOT EQUAL'}")
