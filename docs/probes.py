@@ -10,7 +10,7 @@ from rtbf.plan.card import probe_cards
 from rtbf.plan.profile import PROFILES
 from rtbf.report.asked_words import profile_words, set_words
 from rtbf.report.words import COMPARED, FAMILIES, ROLES, probe_words
-from rtbf.verify.claim import CODE_MEANINGS, CODE_REMEDIES
+from rtbf.verify.codes import CODE_MEANINGS, CODE_REMEDIES
 from rtbf.verify.passes import may_use_siblings, sets_of
 
 if TYPE_CHECKING:

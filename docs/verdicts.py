@@ -22,7 +22,7 @@ from rtbf.cli.verdict_table import verification_summary
 from rtbf.installation import open_installation
 from rtbf.plan.record import Plan
 from rtbf.store.records import all_records
-from rtbf.verify.claim import CODE_MEANINGS
+from rtbf.verify.codes import CODE_MEANINGS
 from rtbf.verify.record import Verification
 
 if TYPE_CHECKING:

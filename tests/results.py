@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rtbf.unlearn.record import Rerun, TrainingProof
+from rtbf.unlearn.record import CanaryFigures, PrivacyProof, Rerun, ShardChange, ShardsProof, TrainingProof, WarmStart
 from rtbf.verify.record import Interval, ProbeResult
 
 
@@ -114,6 +114,56 @@ def training_proof(**changes: Any) -> TrainingProof:
         privacy=None,
     )
     return replace(made, **changes)
+
+
+def shards_proof(**changes: Any) -> ShardsProof:
+    """Return what became of three shards of two slices: the second was trained again from its last slice, the others stayed."""
+    made = ShardsProof(
+        family="0123456789abcdef",
+        shards=3,
+        slices=2,
+        slice_steps=10,
+        state_before=sha(50),
+        state_after=sha(51),
+        changes=(
+            ShardChange(shard=0, change="untouched", before=sha(52), after=sha(52), first_slice=None, steps=0),
+            ShardChange(shard=1, change="retrained", before=sha(53), after=sha(54), first_slice=2, steps=10),
+            ShardChange(shard=2, change="untouched", before=sha(55), after=sha(55), first_slice=None, steps=0),
+        ),
+        kept_steps=50,
+        differing_steps=0,
+        together_with=0,
+        rerun_shard=2,
+    )
+    return replace(made, **changes)
+
+
+def sharded_proof(**changes: Any) -> TrainingProof:
+    """Return a proof of a retraining in shards that holds; `changes` are those of its shards' part."""
+    return training_proof(procedure="sharded", shards=shards_proof(**changes))
+
+
+def privacy_proof(**changes: Any) -> PrivacyProof:
+    """Return an account that holds: epsilon 1 per data subject, and an audit that could have refuted 2.2 and refuted nothing."""
+    made = PrivacyProof(
+        certificate=sha(60),
+        unit="data subject",
+        epsilon="0.9987",
+        epsilon_recomputed="0.9986",
+        delta="0.000001",
+        accountant="opacus.prv 1.6.0",
+        k_max=20,
+        subject_records=20,
+        outside_records=0,
+        audit=CanaryFigures(canaries=100, guesses=40, right=22, level="0.95", refuted=None, best_refutable="2.2400"),
+        warm_start=WarmStart(epochs=3, full_epochs=6, private_nll_nats="0.412000", untrained_nll_nats="0.437000"),
+    )
+    return replace(made, **changes)
+
+
+def private_proof(**changes: Any) -> TrainingProof:
+    """Return a proof of a training on a private base that holds; `changes` are those of its account."""
+    return training_proof(privacy=privacy_proof(**changes))
 
 
 def passing_probes() -> tuple[ProbeResult, ...]:

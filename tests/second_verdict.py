@@ -12,13 +12,15 @@ from typing import Any
 Json = dict[str, Any]
 RARE, UNSURE = Fraction("0.01"), "inconclusive"
 STRENGTH = ("none", "suppression", "approximate", "dp", "exact")
-SIDES, CAPS = ("p_leak", "p_trace"), {"merged": "approximate", "adapter": "suppression", "unchanged": "none", "retrained": "exact"}
-REQUIRED = {"none": set(), "dp": set(), "suppression": {"F1", "F6", "R1", "R5", "U1", "U6"}}
+SIDES, CAPS = ("p_leak", "p_trace"), {"merged": "approximate", "adapter": "suppression", "unchanged": "none"}
+CAPS |= {"retrained": "exact", "private": "dp", "accounted": "dp"}
+REQUIRED = {"none": set(), "suppression": {"F1", "F6", "R1", "R5", "U1", "U6"}}
 REQUIRED["approximate"] = REQUIRED["suppression"] | {"F2", "F3", "F4", "R2", "R3", "R4", "U2", "U4"}
-EQUIVALENT = {"none": set(), "dp": set(), "suppression": {*"F0 U1 U6".split()}, "exact": {*"F0 U1 U2 U4 U6".split()}}
+EQUIVALENT = {"none": set(), "suppression": {*"F0 U1 U6".split()}, **{key: {*"F0 U1 U2 U4 U6".split()} for key in ("exact", "dp")}}
 EQUIVALENT["approximate"] = {*"F0 F1 F2 F3 F4 F5 F6 R3 R4 U1 U2 U4 U6".split()}
-UNHARMED = {"none": set(), "dp": set(), "suppression": {*"F1 F6 R1 R5 R6".split()}, "exact": set(), "approximate": {*"R1 R2 R5 R6".split()}}
-RAN = {"exact": {"F1", "R1", "F4"}}  # F4 only where it was asked
+UNHARMED = {"none": set(), "dp": set(), "exact": set(), "suppression": {*"F1 F6 R1 R5 R6".split()}, "approximate": {*"R1 R2 R5 R6".split()}}
+PROVEN = {"exact", "dp"}
+RAN = {key: {"F1", "R1", "F4"} for key in PROVEN}  # F4 only where it was asked
 KINDS = {"F": "forget", "R": "recovery", "S": "restoration", "U": "utility", "G": "regression"}
 def need(holds: object, reason: str) -> None:
     if not holds:
@@ -75,16 +77,44 @@ def first_status(p: Json, leak: Fraction | None, trace: Fraction | None, tests: 
         (True, UNSURE, "UNDERPOWERED")) if holds)
 def group(p: Json) -> str: return str(p["probe_id"]).split(".")[0]
 def sides(p: Json) -> tuple[str, ...]: return SIDES if p["direction"] == "two_sided" else SIDES[:1]
-def contradicted(proof: Json | None) -> tuple[set[str], set[str]]:  # what speaks against a proof, and what it lacks
+def contradicted(proof: Json | None, aimed: str) -> tuple[set[str], set[str]]:  # what speaks against a proof, and what it lacks
     if proof is None:
         return set(), {"PROOF:NO_PROOF"}
-    again = proof["rerun"]
-    differs = again is not None and again["expected"] != again["found"]
+    against, lacks = ({}, {}) if aimed == "dp" and proof["procedure"] == "dp" else of_training(proof)
+    if aimed == "dp":
+        more, rest = of_privacy(proof.get("privacy"))
+        against, lacks = against | more, lacks | rest
+    return {f"PROOF:{one}" for one, holds in against.items() if holds}, {f"PROOF:{one}" for one, holds in lacks.items() if holds}
+def of_training(proof: Json) -> tuple[Json, Json]:
+    again, shards = proof["rerun"], proof.get("shards")
+    differs, changes = again is not None and again["expected"] != again["found"], shards["changes"] if shards else []
+    kinds = {one["change"] for one in changes}
+    idle = kinds <= {"untouched", "switched_off"} and "switched_off" in kinds and not any(one["steps"] for one in changes)
     against = {"INPUTS": proof["forgotten_inputs"], "NEAR_DUPLICATE": proof["near_duplicates"]}
     against["RERUN_DIFFERS"] = differs and again["is_bitwise"]
-    lacks = {"NOT_SCANNED": proof["near_duplicates"] is None, "NOT_RERUN": again is None or (differs and not again["is_bitwise"])}
-    lacks["NOT_RERUN"] = lacks["NOT_RERUN"] and not proof.get("restored")  # where nothing was trained there is nothing to repeat
-    return {f"PROOF:{one}" for one, holds in against.items() if holds}, {f"PROOF:{one}" for one, holds in lacks.items() if holds}
+    lacks = {"NOT_SCANNED": proof["near_duplicates"] is None, "NO_SHARDS": not shards and proof["procedure"] == "sharded"}
+    lacks["NOT_RERUN"] = not (idle if shards else proof.get("restored")) and (again is None or (differs and not again["is_bitwise"]))
+    if shards:
+        odd = {"untouched": lambda one: one["before"] not in {None, one["after"]},
+               "retrained": lambda one: None in {one["after"], one["first_slice"]}}
+        wrong = any(odd.get(one["change"], lambda one: one["after"] is not None)(one) for one in changes)
+        against["SHARD_CHANGED"] = wrong or [one["shard"] for one in changes] != [*range(shards["shards"])]
+        against["SHARD_LOG"] = shards["differing_steps"]
+    return against, lacks
+def of_privacy(told: Json | None) -> tuple[Json, Json]:
+    if told is None:
+        return {}, {"NO_ACCOUNT": True}
+    said, again, audit = amount(told["epsilon"]), amount(told["epsilon_recomputed"]), told["audit"] or {}
+    refuted, power = amount(audit.get("refuted")), amount(audit.get("best_refutable"))
+    beyond = said is None or again is None or again - said > Fraction("0.0001")
+    against = {"ACCOUNTANT": beyond, "UNIT": told["unit"] != "data subject"}
+    against["AUDIT_REFUTES"] = refuted is not None and said is not None and refuted >= said
+    return against, {"NO_AUDIT": not told["audit"], "AUDIT_WEAK": bool(told["audit"]) and (power is None or said is None or power < said)}
+def amount(text: str | None) -> Fraction | None:
+    try:
+        return value if text is not None and (value := Fraction(text)) >= 0 and "/" not in text else None
+    except ValueError:
+        return None
 def check_second(probes: dict[str, Json], asked: str, kind: str, said: Json, used: Json | None, proof: Json | None = None) -> None:
     for p in probes.values():
         known = group(p)[1:].isdigit() and 0 < int(group(p)[1:]) <= {"F": 7, "R": 10, "S": 1, "U": 6, "G": 1}.get(group(p)[0], 0)
@@ -100,22 +130,22 @@ def check_second(probes: dict[str, Json], asked: str, kind: str, said: Json, use
     check_findings(said, found, holm)
     adverse = [p for name, p in probes.items() if found[name][0] == "adverse"]
     aimed = weakest(CAPS[kind], asked)
-    lower = "suppression" if "recovery" in {p["family"] for p in adverse} and aimed != "exact" else "exact"
+    lower = "suppression" if "recovery" in {p["family"] for p in adverse} and aimed not in PROVEN else "exact"
     wanted, cap = weakest(CAPS[kind], asked, lower), weakest(CAPS[kind], lower)
-    against, lacks = contradicted(proof)
+    against, lacks = contradicted(proof, aimed)
     failing = {f"{p['probe_id']}:{found[p['probe_id']][1]}" for p in adverse
                if p["family"] in {"gate", "regression"} or (group(p) in {"F1", "F4", "R1"} and not (
-                   p["probe_id"] == "F4.population" and proof and proof.get("restored")))} if aimed == "exact" else {
+                   p["probe_id"] == "F4.population" and proof and proof.get("restored")))} if aimed in PROVEN else {
                f"{p['probe_id']}:{found[p['probe_id']][1]}" for p in adverse if p["family"] != "recovery"
                or (aimed != "none" and group(p) in {"R1", "R5", "R6"})
                or (aimed == "approximate" and group(p) in {"R3", "R4"} and is_half_back(p))}
     alone, leaning = (unmet(probes, found, ran, aimed, kind, is_leaning) for is_leaning in (False, True))
     may_lean = used is not None and used["is_in_date"] and used["covers"]
     withheld = (leaning if may_lean else alone) | ({"OUT_OF_ENVELOPE"} if used and not may_lean and alone - leaning else set())
-    if aimed == "exact":
+    if aimed in PROVEN:
         failing |= against
         withheld |= lacks | {f"{p['probe_id']}:{found[p['probe_id']][1]}" for p in adverse}
-    if aimed in {"none", "dp"}:
+    if aimed == "none":
         withheld = {f"{name}:{reason}" for name, (status, reason) in found.items() if status == UNSURE}
         withheld |= {"UNCHANGED" if kind == "unchanged" else "NO_CLASS"}
     check_result(said, failing, withheld, wanted, {"class_requested": asked, "class_cap": cap, "rule": "rtbf.verdict/2"})
@@ -163,8 +193,8 @@ def unmet(probes: dict[str, Json], found: Any, ran: Any, aimed: str, kind: str, 
         lenient = name in UNHARMED[aimed] or (is_leaning and aimed == "approximate" and name == "F1")
         easy = is_leaning and aimed == "approximate" and name in {"F2", "F3", "F4", "F6", "R3", "R4", "R5", "R6"}
         spared = {"gate", "utility", "restoration", "regression"}.isdisjoint({p["family"] for p in members})
-        easy = easy or name in ran_only or (aimed == "exact" and spared)
-        if name == "F5" and (aimed == "exact" or (is_leaning and aimed == "approximate")):
+        easy = easy or name in ran_only or (aimed in PROVEN and spared)
+        if name == "F5" and (aimed in PROVEN or (is_leaning and aimed == "approximate")):
             continue
         codes |= set() if members or not is_asked else {f"{name}:NOT_RUN"}
         excused = [p for p in members if found[p["probe_id"]][0] == "not_applicable"]

@@ -16,7 +16,7 @@ from rtbf.cli.effect_bar import KEY
 from rtbf.cli.probe_pieces import pieces_part
 from rtbf.cli.probe_table import STATUS_STYLES, probe_table
 from rtbf.report.words import FAMILIES, REPORTED, STATUSES, probe_words
-from rtbf.verify.claim import CODE_MEANINGS, CODE_REMEDIES
+from rtbf.verify.codes import CODE_MEANINGS, CODE_REMEDIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -79,16 +79,16 @@ def verification_battery(
 def _unlearned_arm(installation: Installation, plan: Plan, unlearned: Unlearned, original: Path) -> ArmSource:
     folder = installation.home.artefacts_of(plan.ticket_id, plan.attempt)
     loaders = {
-        "unchanged": _loader(original, plan.model_digest, "the unchanged model"),
+        **dict.fromkeys(("unchanged", "accounted"), _loader(original, plan.model_digest, "the unchanged model")),
         **{kind: _loader(folder / kind, unlearned.artefact_digest, f"the {kind} model") for kind in FULL_WEIGHTS},
         "adapter": lambda: _with_adapter(folder / "adapter", unlearned, original, plan),
     }
-    states = {"unchanged": "none", "merged": "merged", "adapter": "active", "retrained": "none"}
+    states = {"merged": "merged", "adapter": "active"}
     # An adapter's folder has no tokenizer: it is served over its base, with the base's.
     tokens = tokenizer_identity(folder / unlearned.kind if unlearned.kind in FULL_WEIGHTS else original)
     arm = Arm(
-        name="unlearned", role="unlearned", digest=unlearned.artefact_digest, tokenizer=tokens, adapter_state=states[unlearned.kind],
-        seed=plan.seed,
+        name="unlearned", role="unlearned", digest=unlearned.artefact_digest, tokenizer=tokens,
+        adapter_state=states.get(unlearned.kind, "none"), seed=plan.seed,
     )  # fmt: skip
     return ArmSource(arm=arm, load=loaders[unlearned.kind])
 

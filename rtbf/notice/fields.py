@@ -28,7 +28,7 @@ NEVER_EMPTY = frozenset({"reasons", "searched", "materials"})
 """A refusal without a reason, a search of nothing and a letter about no material are not letters."""
 
 
-MODEL_REMEDIES = frozenset({"retrain_exact", "drop_adapter", "unlearn_approx", "overlay_adapter", "output_filter"})
+MODEL_REMEDIES = frozenset({"retrain_exact", "retrain_bounded", "drop_adapter", "unlearn_approx", "overlay_adapter", "output_filter"})
 """What changes a model or what it says: told only together with the claim that the verdict permits."""
 
 

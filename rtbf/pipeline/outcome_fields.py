@@ -53,8 +53,17 @@ ROLE_OF = {
 
 _ORDER = {reason: place for place, reason in enumerate(ROLE_OF)}
 
-_DONE = {"retrained": "retrain_exact", "merged": "unlearn_approx", "adapter": "overlay_adapter"}
-"""Kind of an unlearned artefact → what was done. `unchanged` weights are nothing done."""
+_DONE = {"retrained": "retrain_exact", "private": "retrain_bounded", "merged": "unlearn_approx", "adapter": "overlay_adapter"}
+"""Kind of an unlearned artefact → what was done. Of `unchanged` weights, and of those whose bound is said to suffice, nothing was."""
+
+
+def _is_dropped(unlearned: Unlearned) -> bool:
+    """Return whether a part of the model was taken away and nothing was trained: an adapter, or shards that are not served any more."""
+    proof = unlearned.proof
+    if proof is None:
+        return False
+    is_off = proof.shards is not None and any(change.change == "switched_off" for change in proof.shards.changes)
+    return proof.restored is not None or is_off
 
 
 def erased_and_claims(case: Case) -> tuple[tuple[Erased, ...], tuple[ModelClaim, ...]]:
@@ -67,8 +76,7 @@ def erased_and_claims(case: Case) -> tuple[tuple[Erased, ...], tuple[ModelClaim,
     if {plan.attempt, unlearned.attempt, verification.attempt} != {case.row.attempt}:
         return (), ()
     verdict = verification.verdict
-    is_restored = unlearned.proof is not None and unlearned.proof.restored is not None
-    remedy = "drop_adapter" if is_restored else _DONE.get(unlearned.kind)
+    remedy = "drop_adapter" if _is_dropped(unlearned) else _DONE.get(unlearned.kind)
     done = () if remedy is None else (Erased(name=plan.model, remedy=remedy),)
     return done, (ModelClaim(model=plan.model, guarantee_class=verdict.class_awarded, sentence=verdict.claim),)
 

@@ -52,7 +52,8 @@ _IN_USE = frozenset({"live", "candidate", "superseded"})
 _ITEM_LOG = "items.sealed"
 _STAYS_A_WHILE = frozenset({"item_log", "letter"})
 _KINDS = {
-    "controls": "control_model", "checkpoint": "training_checkpoint", "adapter": "adapter", "merged": "weights", "retrained": "weights",
+    "controls": "control_model", "checkpoint": "training_checkpoint", "adapter": "adapter",
+    "merged": "weights", "retrained": "weights", "private": "weights",
     _ITEM_LOG: "item_log", QUESTIONS_NAME: "questions", PASSES_NAME: "passes",
 }  # fmt: skip
 """Name within a ticket's folder → what a copy of it is called. Hidden names are what an interrupted writer left."""
@@ -67,7 +68,7 @@ def plan_purge(session: Session, installation: Installation, row: TicketRow, act
     if row.outcome in ERASED:
         open_remaining(session, installation, row, actor_id, now)
         plan, unlearned = newest_record(session, row.id, Plan), newest_record(session, row.id, Unlearned)
-        has_new_weights = plan is not None and unlearned is not None and unlearned.kind != "unchanged"
+        has_new_weights = plan is not None and unlearned is not None and unlearned.kind not in {"unchanged", "accounted"}
         if plan is not None and has_new_weights and EARLIER_WEIGHTS not in {one.reason for one in residuals_of(session, row.id)}:
             open_residual(session, installation, row.id, EARLIER_WEIGHTS, plan.model, actor_id, now)
     if any(copy.kind in _STAYS_A_WHILE for copy in _own_files(session, installation, row, now, is_all=True)):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rtbf.verify.codes import CODE_MEANINGS, CODE_REMEDIES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rtbf.unlearn.record import TrainingProof
+    from rtbf.unlearn.record import PrivacyProof, ShardsProof, TrainingProof
     from rtbf.verify.record import Finding, ProbeResult, QualificationUse
 
 FORBIDDEN = (
@@ -25,63 +27,6 @@ FORBIDDEN = (
     "never trained on",
 )
 """Phrases no claim may hold. "guarantee" belongs to the dp and exact formulas only, and they do not need it either."""
-
-CODE_MEANINGS = {
-    "LEAK": "more is remembered than where the records were never shown",
-    "TRACE": "less is remembered, or the bare name refused more, than where the records were never shown: itself a trace of the person",
-    "RETURNED": "what an earlier ticket had removed came back",
-    "MISMATCH": "the models that were measured are not what they are said to be",
-    "UTILITY": "the model lost more than twice the permitted margin on what it should keep",
-    "NO_SIGNAL": "the original did not measurably remember, so there was nothing this probe could see go",
-    "NO_REFERENCE": "there was nothing to compare with that had not seen the records",
-    "UNDERPOWERED": "too few records, or too wide an interval, to decide",
-    "BLIND_GATE": "the records can be told from those they are compared with without any model",
-    "NUMERIC": "the numbers were not finite or not repeatable enough",
-    "LINEAGE_GAP": "what some model in the line was trained on is not recorded",
-    "IDENTICAL_ARMS": "two models that were to be compared have the same files",
-    "PROBE_ERROR": "the probe stopped with an error",
-    "TIMED_OUT": "the probe did not end in the time it had",
-    "OUT_OF_ENVELOPE": "the method's qualification has lapsed or does not cover this run",
-    "JUDGE_UNRELIABLE": "the rule that reads the replies was wrong too often",
-    "NOT_RUN": "the class needs this probe and it was not run",
-    "NOT_MEASURED": "the class needs this probe and it was called not applicable",
-    "NO_ITEMS": "the records hold nothing that could be asked in this way",
-    "NO_PACK": "the operator gave no items for it",
-    "FEW_RECORDS": "fewer records or secrets than equivalence of a single ticket needs",
-    "UNCHANGED": "the weights were not changed",
-    "MERGED": "the adapter is part of the weights, so there is none to switch off",
-    "RETRAINED": "the weights were made anew, so there is no adapter to switch off",
-    "NO_CLASS": "no class was asked for that a result could earn",
-    "NO_PROOF": "the class rests on how the weights came about, and nothing was recorded of it",
-    "INPUTS": "the training was given records that were to be left out",
-    "NEAR_DUPLICATE": "the training was given other records that hold long runs of the same words",
-    "NOT_SCANNED": "nobody looked for other records that hold long runs of the same words",
-    "NOT_RERUN": "no stretch of the training was run a second time with the same result",
-    "RERUN_DIFFERS": "a stretch of the training, run a second time, ended in other weights",
-}
-
-CODE_REMEDIES = {
-    "NO_REFERENCE": "control models made by the same recipe without the records, or siblings of the records",
-    "UNDERPOWERED": "more records, more control models or less noise",
-    "BLIND_GATE": "siblings that look like the records, or a method qualified on planted records",
-    "NUMERIC": "a repeatable measurement",
-    "LINEAGE_GAP": "the missing training manifests",
-    "IDENTICAL_ARMS": "control models with files of their own",
-    "PROBE_ERROR": "a run of the failed probes",
-    "TIMED_OUT": "a run of the failed probes",
-    "OUT_OF_ENVELOPE": "a qualification that is in date and covers this method, its settings and this model",
-    "JUDGE_UNRELIABLE": "a rule for the replies that agrees with people",
-    "NOT_RUN": "a run of the missing probes",
-    "NOT_MEASURED": "a run of the missing probes",
-    "NO_ITEMS": "records that hold such facts, or a method qualified on planted records",
-    "FEW_RECORDS": "at least 18 records and 32 secrets, or a method qualified on planted records",
-    "UNCHANGED": "a method that changes the weights",
-    "NO_CLASS": "a plan that asks for a class",
-    "NO_PROOF": "a method that records how the weights came about",
-    "NOT_SCANNED": "a look through the training's inputs",
-    "NOT_RERUN": "a second run on a device where equal bits are promised",
-}
-"""What would let an undecided case be decided. NO_SIGNAL has none: there may have been nothing to remove."""
 
 ALWAYS_STATED = (
     (
@@ -123,11 +68,13 @@ def claim_text(
     """Return the one paragraph this verdict permits.
 
     leant_on   the qualification without which the verdict were another
-    proof      what class exact rests on
+    proof      what classes exact and dp rest on
     """
     status_of = {finding.probe_id: finding.status for finding in findings}
     if status == "PASS" and class_awarded == "exact" and proof is not None:
         return " ".join(_exact(probes, findings, status_of, proof))
+    if status == "PASS" and class_awarded == "dp" and proof is not None and proof.privacy is not None:
+        return " ".join(_bounded(probes, findings, status_of, proof, proof.privacy))
     if status == "PASS" and class_awarded == "approximate":
         return " ".join(_removal(probes, findings, status_of, leant_on))
     if status == "PASS":
@@ -143,6 +90,56 @@ def claim_text(
 
 def _exact(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of: Mapping[str, str], proof: TrainingProof) -> Iterable[str]:
     """Say how the weights came about, what was looked at, and what that leaves out (PROTOCOL §3, class E)."""
+    yield from _came_about(proof)
+    if proof.shards is not None:
+        yield from _of_shards(proof.shards)
+    yield from _looked_at(probes, findings, status_of)
+    bases = f"the data of the base {', '.join(proof.unaudited)}, " if proof.unaudited else ""
+    # A restored base, and that of a model in shards, has its own tokenizer; that of weights made anew was learned with the records.
+    kept = "" if proof.restored or proof.shards else "the tokenizer, which was kept, "
+    last = "and copies" if bases or kept else "copies"
+    yield (f"Not covered: {bases}{kept}{last} of the records elsewhere. This relies on the integrity of the recorded procedure and lists.")
+
+
+def _bounded(
+    probes: Sequence[ProbeResult],
+    findings: Sequence[Finding],
+    status_of: Mapping[str, str],
+    proof: TrainingProof,
+    privacy: PrivacyProof,
+) -> Iterable[str]:
+    """Say what the bound is, for whom, who counted it, and what could have refuted it (PROTOCOL §3, class D)."""
+    yield (
+        f"The influence of the {privacy.unit} ({privacy.subject_records} records, of which the training used {privacy.k_max} at most) "
+        f"on the base of these weights is bounded: the odds of any event change by at most a factor e^{privacy.epsilon}, up to "
+        f"{privacy.delta}, according to the accountant {privacy.accountant} (certificate {privacy.certificate}; counted again from its "
+        f"terms: {privacy.epsilon_recomputed})."
+    )
+    if privacy.outside_records:
+        yield f"{privacy.outside_records} further records of the ticket name several people and were left out of that training."
+    if privacy.audit is not None and privacy.audit.best_refutable is not None:
+        audit = privacy.audit
+        yield (
+            f"The empirical audit ({audit.right} of {audit.guesses} guesses about {audit.canaries} canaries right) could have detected an "
+            f"epsilon up to {audit.best_refutable}, at level {audit.level}, and did not."
+        )
+    if proof.procedure != "dp":
+        yield from _came_about(proof)
+    yield from _looked_at(probes, findings, status_of)
+    if privacy.warm_start is not None:
+        start = privacy.warm_start
+        yield (
+            f"Trained for {start.epochs} of {start.full_epochs} epochs, this came to {start.private_nll_nats} nats per token on retained "
+            f"records; the same epochs from the untrained base to {start.untrained_nll_nats}."
+        )
+    yield (
+        "Not covered: what the bound leaves, what others' records say about the person, and copies of the records elsewhere. This relies "
+        "on the integrity of the recorded training."
+    )
+
+
+def _came_about(proof: TrainingProof) -> Iterable[str]:
+    """Say by what procedure the weights came about, and what it was given."""
     if proof.restored is None:
         yield (
             f"The weights were made anew by the recorded procedure {proof.procedure} (recipe {proof.recipe_digest}). Its {proof.inputs} "
@@ -156,17 +153,37 @@ def _exact(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of
         )
     if proof.rerun is not None:
         same = "ended in the same bits" if proof.rerun.is_bitwise else "ended in the same weights"
-        yield f"Steps {proof.rerun.from_step + 1} to {proof.rerun.to_step}, run a second time, {same}."
+        whose = "" if proof.shards is None else f" of shard {proof.shards.rerun_shard}"
+        yield f"Steps {proof.rerun.from_step + 1} to {proof.rerun.to_step}{whose}, run a second time, {same}."
+
+
+def _of_shards(shards: ShardsProof) -> Iterable[str]:
+    """Say what became of each shard, and what the log of the kept training says."""
+    named = {
+        kind: [change.shard for change in shards.changes if change.change == kind] for kind in ("retrained", "switched_off", "emptied")
+    }
+    again = sum(change.steps for change in shards.changes)
+    told = {
+        "retrained": f"trained again ({again} of {shards.shards * shards.slices * shards.slice_steps} steps)",
+        "switched_off": "not served any more, with everybody else in them",
+        "emptied": "without any record left, hence without an adapter",
+    }
+    parts = [f"{', '.join(map(str, named[kind]))} {words}" for kind, words in told.items() if named[kind]]
+    rest = shards.shards - sum(map(len, named.values()))
+    yield f"Of the {shards.shards} shards of family {shards.family}: {'; '.join([*parts, f'{rest} unchanged'])}."
+    yield f"In all {shards.kept_steps} logged steps that were kept, who took part is what the remaining records give."
+    if shards.together_with:
+        yield f"The records of {shards.together_with} other tickets left in the same run."
+    yield "Which shard somebody lies in was drawn when the records were there."
+
+
+def _looked_at(probes: Sequence[ProbeResult], findings: Sequence[Finding], status_of: Mapping[str, str]) -> Iterable[str]:
+    """Say what was spared, and that no probe spoke against a class that is proven otherwise."""
     spared = [probe for probe in probes if status_of.get(probe.probe_id) == "equivalent" and probe.family in {"utility", "restoration"}]
     if spared:
         yield f"On {_within(spared)} it lost less than the permitted margin."
     yield "No declared probe spoke against it."
     yield from _attacks_without_signal(probes, findings)
-    bases = f"the data of the base {', '.join(proof.unaudited)}, " if proof.unaudited else ""
-    # A restored base has its own tokenizer; that of weights made anew was learned with the records.
-    kept = "" if proof.restored else "the tokenizer, which was kept, "
-    last = "and copies" if bases or kept else "copies"
-    yield (f"Not covered: {bases}{kept}{last} of the records elsewhere. This relies on the integrity of the recorded procedure and lists.")
 
 
 def _removal(

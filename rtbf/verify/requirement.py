@@ -43,14 +43,18 @@ class Need:
     qualified: Demand | None = "equivalent"
 
 
+_OF_PROVEN: tuple[Need, ...] = (
+    Need(group="F0", demand="equivalent"),
+    # The proof speaks for the records; of the measurements it is asked that none of these speaks against it.
+    *(Need(group=group, demand="ran", qualified="ran") for group in ("F1", "R1")),
+    Need(group="F4", demand="ran", is_asked_if_run=True, qualified="ran"),
+    *(Need(group=group, demand="equivalent") for group in ("U1", "U2", "U4", "U6")),
+)
+
 NEEDS: dict[str, tuple[Need, ...]] = {
-    "exact": (
-        Need(group="F0", demand="equivalent"),
-        # The proof speaks for the records; of the measurements it is asked that none of these speaks against it.
-        *(Need(group=group, demand="ran", qualified="ran") for group in ("F1", "R1")),
-        Need(group="F4", demand="ran", is_asked_if_run=True, qualified="ran"),
-        *(Need(group=group, demand="equivalent") for group in ("U1", "U2", "U4", "U6")),
-    ),
+    "exact": _OF_PROVEN,
+    # Weights that were left as they are lose nothing, and the utility probes say so.
+    "dp": _OF_PROVEN,
     "approximate": (
         Need(group="F0", demand="equivalent"),
         # Of a few records no test but a witness can fail; the qualification then speaks for the method (sheet 9.6).
@@ -71,6 +75,9 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     ),
 }
 """What each class that a changed model can earn asks for."""
+
+PROVEN = frozenset({"exact", "dp"})
+"""Classes that rest on how the weights came about, and which no measurement lowers to another class."""
 
 _LEANED_ON_BY_ALL = frozenset({"gate", "utility", "restoration", "regression"})
 """Families whose primary results must hold for every class. Of forgetting and recovery only removal claims more than it asks."""
@@ -97,14 +104,14 @@ def unmet(
     for need in (*needs, *others):
         softened = _softened(need) if is_qualified else need
         # The membership test's own gate stops it for almost every person; it says nothing of the weights.
-        if softened is not None and not (award == "exact" and need.group == "F5"):
+        if softened is not None and not (award in PROVEN and need.group == "F5"):
             codes |= _unmet_of_group(softened, primary.get(need.group, []), readings, artefact_kind)
     return frozenset(codes)
 
 
 def _of_other(award: str, group: str, members: Sequence[ProbeResult]) -> Need:
     """Return what is asked of a group that the class does not name, and that was run."""
-    is_spoken_for = award == "exact" and not any(probe.family in _LEANED_ON_BY_ALL for probe in members)
+    is_spoken_for = award in PROVEN and not any(probe.family in _LEANED_ON_BY_ALL for probe in members)
     return Need(
         group=group,
         demand="ran" if is_spoken_for else "equivalent",

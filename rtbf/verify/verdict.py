@@ -6,8 +6,8 @@ Order of the rules (PROTOCOL §2; DESIGN §2):
  3. FAIL: an adverse gate, forget, utility or regression probe, primary or secondary; an adverse R3 or R4 that brings back
     half of what the original knew, when removal was to be shown; an adverse R1, R5 or R6, which suppression itself must
     stand. Any other adverse recovery probe lowers the class to suppression.
-    Where the class is proven by how the weights came about: a proof that contradicts itself (`proof`), an adverse gate or
-    regression probe, or an adverse F1, F4 or R1. Any other adverse probe withholds the PASS: it has to be explained first.
+    Where the class is proven by how the weights came about, as exact and dp are: a proof that contradicts itself (`proof`), an
+    adverse gate or regression probe, or an adverse F1, F4 or R1. Any other adverse probe withholds the PASS: it has to be explained first.
  4. PASS: nothing is unmet of what the class aimed at asks (`requirement`), and for removal there are enough records.
     A class that was lowered still has to meet the rest of what was aimed at: no bad result may make a PASS easier.
  5. Everything else is INCONCLUSIVE, with codes.
@@ -27,7 +27,7 @@ from rtbf.verify.claim import claim_text
 from rtbf.verify.finding import finite, read_probes
 from rtbf.verify.proof import read_proof
 from rtbf.verify.record import Verdict
-from rtbf.verify.requirement import NEEDS, group_of, unmet
+from rtbf.verify.requirement import NEEDS, PROVEN, group_of, unmet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +43,9 @@ MIN_RECORDS = 18
 MIN_SECRETS = 32
 """The same for F4, whose unit is the secret field (sheet 9.4)."""
 
-CAP_BY_ARTEFACT = {"retrained": "exact", "merged": "approximate", "adapter": "suppression", "unchanged": "none"}
+CAP_BY_ARTEFACT = {
+    "retrained": "exact", "private": "dp", "accounted": "dp", "merged": "approximate", "adapter": "suppression", "unchanged": "none",
+}  # fmt: skip
 
 _FAMILIES = {"F": "forget", "R": "recovery", "S": "restoration", "U": "utility", "G": "regression"}
 _KNOWN = {
@@ -60,8 +62,6 @@ _STRENGTH = ("none", "suppression", "approximate", "dp", "exact")
 _DECISIVE_RECOVERY = frozenset({"R3", "R4"})
 _STOOD_BY_SUPPRESSION = frozenset({"R1", "R5", "R6"})
 _COUNTED_IN_RECORDS = frozenset({"F1", "F2", "F3"})
-_PROVEN = frozenset({"exact"})
-"""Classes that rest on how the weights came about, and which no measurement lowers to another class."""
 _AGAINST_PROOF = frozenset({"F1", "F4", "R1"})
 """Word-for-word text, real against invented values, and sampling: what PROTOCOL §2 asks of class E not to be adverse."""
 
@@ -81,7 +81,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict on one artefact; the same probes in any order give the same verdict.
 
-    proof   of an exact method; without one no class that has to be proven is awarded
+    proof   of an exact or a private method; without one no class that has to be proven is awarded
     """
     ordered = sorted(probes, key=lambda probe: probe.probe_id)
     _require_sound(ordered, class_requested, artefact_kind)
@@ -90,19 +90,19 @@ def judge(
 
     cap = CAP_BY_ARTEFACT[artefact_kind]
     aimed_at = _weaker(cap, class_requested)
-    if any(probe.family == "recovery" for probe in adverse) and aimed_at not in _PROVEN:
+    if any(probe.family == "recovery" for probe in adverse) and aimed_at not in PROVEN:
         cap = _weaker(cap, "suppression")
     wanted = _weaker(cap, class_requested)
 
-    told = read_proof(proof)
+    told = read_proof(proof, aimed_at)
     failing = {f"{probe.probe_id}:{readings[probe.probe_id].finding.reason}" for probe in adverse if _is_failing(probe, aimed_at, proof)}
-    failing |= set(told.against) if aimed_at in _PROVEN else set()
+    failing |= set(told.against) if aimed_at in PROVEN else set()
     status: Literal["PASS", "FAIL", "INCONCLUSIVE"]
     if failing:
         status, codes = "FAIL", tuple(sorted(failing))
     else:
         withheld = set(_withholding_codes(aimed_at, artefact_kind, ordered, readings, qualification))
-        if aimed_at in _PROVEN:
+        if aimed_at in PROVEN:
             withheld |= {*told.missing, *(f"{probe.probe_id}:{readings[probe.probe_id].finding.reason}" for probe in adverse)}
         codes = tuple(sorted(withheld))
         status = "INCONCLUSIVE" if codes else "PASS"
@@ -137,7 +137,7 @@ def _require_sound(probes: Sequence[ProbeResult], class_requested: str, artefact
 def _is_failing(probe: ProbeResult, aimed_at: str, proof: TrainingProof | None) -> bool:
     """Return whether this adverse probe is FAIL rather than a lower class, or a PASS withheld."""
     group = group_of(probe.probe_id)
-    if aimed_at in _PROVEN:
+    if aimed_at in PROVEN:
         is_of_others = proof is not None and proof.restored is not None and probe.probe_id in _OF_OTHERS
         return probe.family in {"gate", "regression"} or (group in _AGAINST_PROOF and not is_of_others)
     if probe.family != "recovery":
@@ -168,7 +168,6 @@ def _withholding_codes(
     qualification: QualificationUse | None,
 ) -> tuple[str, ...]:
     """Return why no PASS can be given, or nothing when it can."""
-    # Nothing asks for class dp yet: it needs an accountant, which no artefact that is judged here has.
     if aimed_at not in NEEDS:
         codes = {f"{name}:{reading.finding.reason}" for name, reading in readings.items() if reading.finding.status == "inconclusive"}
         return tuple(sorted({*codes, "UNCHANGED" if artefact_kind == "unchanged" else "NO_CLASS"}))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rtbf.verify.claim import ALWAYS_STATED, CODE_MEANINGS, FORBIDDEN, claim_text
+from rtbf.verify.claim import ALWAYS_STATED, FORBIDDEN, claim_text
+from rtbf.verify.codes import CODE_MEANINGS
 
 ROOT = Path(__file__).parents[2]
 

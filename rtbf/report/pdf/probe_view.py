@@ -19,7 +19,7 @@ from rtbf.report.words import (
     STATUSES,
     probe_words,
 )
-from rtbf.verify.claim import CODE_MEANINGS, CODE_REMEDIES
+from rtbf.verify.codes import CODE_MEANINGS, CODE_REMEDIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

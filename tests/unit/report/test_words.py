@@ -13,7 +13,7 @@ from rtbf.report import asked_words, words
 from rtbf.report.asked_words import empty_words, left_out_words, piece_words, profile_words, set_words
 from rtbf.report.check.judging import PROBES_V1
 from rtbf.report.words import probe_words, unit_words
-from rtbf.verify.claim import CODE_MEANINGS, CODE_REMEDIES
+from rtbf.verify.codes import CODE_MEANINGS, CODE_REMEDIES
 from rtbf.verify.item_set import SetItem
 from rtbf.verify.items.jailbreaks import TEMPLATES
 from rtbf.verify.items.run import MAKERS

@@ -12,7 +12,8 @@ import pytest
 from rtbf.report import words
 from rtbf.report.declarations import SELF_ATTESTED, actors_declared
 from rtbf.report.statement import LAPSES_WHEN, build_statement
-from rtbf.verify.claim import ALWAYS_STATED, CODE_MEANINGS, CODE_REMEDIES, FORBIDDEN, claim_text
+from rtbf.verify.claim import ALWAYS_STATED, FORBIDDEN, claim_text
+from rtbf.verify.codes import CODE_MEANINGS, CODE_REMEDIES
 from rtbf.verify.record import Interval, QualificationUse
 from rtbf.verify.verdict import judge
 from tests import builders

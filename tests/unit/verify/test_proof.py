@@ -9,7 +9,17 @@ import pytest
 
 from rtbf.verify.record import Interval
 from rtbf.verify.verdict import judge
-from tests.results import leaking_probe, passing_probes, probe_result, sha, training_proof
+from tests.results import (
+    leaking_probe,
+    passing_probes,
+    privacy_proof,
+    private_proof,
+    probe_result,
+    sha,
+    sharded_proof,
+    shards_proof,
+    training_proof,
+)
 
 AGAIN = training_proof().rerun
 ADVERSE_UTILITY: dict[str, Any] = {"estimate": "0.5", "interval": Interval(low="0.4", high="0.6", level="0.90")}
@@ -156,4 +166,126 @@ def test_a_probe_that_stopped_with_an_error_is_no_probe_that_found_nothing() -> 
 def test_weights_made_anew_can_be_asked_for_less() -> None:
     assert _judge(asked="approximate").class_awarded == "approximate"
     assert _judge(asked="suppression").class_awarded == "suppression"
-    assert _judge(asked="dp").codes == ("NO_CLASS",)
+    assert _judge(asked="dp").codes == ("PROOF:NO_ACCOUNT",)
+
+
+def test_a_retraining_in_shards_passes_and_its_claim_names_what_was_done_to_each() -> None:
+    verdict = _judge(proof=sharded_proof(together_with=2))
+
+    assert (verdict.status, verdict.class_awarded) == ("PASS", "exact")
+    assert "Of the 3 shards of family 0123456789abcdef: 1 trained again (10 of 60 steps); 2 unchanged." in verdict.claim
+    assert "In all 50 logged steps that were kept, who took part is what the remaining records give." in verdict.claim
+    assert "The records of 2 other tickets left in the same run." in verdict.claim
+    assert "Steps 11 to 20 of shard 2, run a second time, ended in the same bits." in verdict.claim
+    assert "the tokenizer" not in verdict.claim
+
+
+FIRST, AGAIN_TRAINED, LAST = shards_proof().changes
+OFF = replace(AGAIN_TRAINED, change="switched_off", after=None, first_slice=None, steps=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"differing_steps": 1}, "PROOF:SHARD_LOG"),
+        ({"changes": (replace(FIRST, after=sha(99)), AGAIN_TRAINED, LAST)}, "PROOF:SHARD_CHANGED"),
+        ({"changes": (FIRST, replace(AGAIN_TRAINED, after=None), LAST)}, "PROOF:SHARD_CHANGED"),
+        ({"changes": (FIRST, replace(AGAIN_TRAINED, first_slice=None), LAST)}, "PROOF:SHARD_CHANGED"),
+        ({"changes": (FIRST, replace(OFF, after=sha(53)), LAST)}, "PROOF:SHARD_CHANGED"),
+        ({"changes": (FIRST, replace(OFF, change="emptied", after=sha(53)), LAST)}, "PROOF:SHARD_CHANGED"),
+        ({"changes": (FIRST, AGAIN_TRAINED)}, "PROOF:SHARD_CHANGED"),
+        ({"changes": (FIRST, AGAIN_TRAINED, FIRST)}, "PROOF:SHARD_CHANGED"),
+    ],
+)
+def test_a_shard_that_contradicts_what_was_said_of_it_fails(changes: dict[str, Any], code: str) -> None:
+    verdict = _judge(proof=sharded_proof(**changes))
+
+    assert (verdict.status, verdict.codes) == ("FAIL", (code,))
+
+
+def test_shards_that_were_only_switched_off_have_nothing_to_run_again() -> None:
+    off = replace(sharded_proof(changes=(FIRST, OFF, LAST), rerun_shard=None), rerun=None)
+    untouched = replace(sharded_proof(changes=(FIRST, replace(LAST, shard=1), LAST), rerun_shard=None), rerun=None)
+
+    assert _judge(proof=off).status == "PASS"
+    assert "1 not served any more, with everybody else in them; 2 unchanged" in _judge(proof=off).claim
+    # Of a retraining that found nothing to train a slice is run again all the same.
+    assert _judge(proof=untouched).codes == ("PROOF:NOT_RERUN",)
+
+
+def test_a_shard_that_is_served_again_after_it_was_off_has_not_changed() -> None:
+    back = replace(FIRST, before=None)
+
+    assert _judge(proof=sharded_proof(changes=(back, AGAIN_TRAINED, LAST))).status == "PASS"
+
+
+def test_a_sharded_procedure_without_its_shards_is_missing_them() -> None:
+    assert _judge(proof=training_proof(procedure="sharded")).codes == ("PROOF:NO_SHARDS",)
+
+
+def test_an_account_that_holds_passes_as_dp_and_its_claim_says_the_bound_and_who_counted() -> None:
+    verdict = _judge(asked="dp", kind="private", proof=private_proof(outside_records=2))
+
+    assert (verdict.status, verdict.class_awarded, verdict.class_cap) == ("PASS", "dp", "dp")
+    assert "a factor e^0.9987, up to 0.000001, according to the accountant opacus.prv 1.6.0" in verdict.claim
+    assert "(20 records, of which the training used 20 at most)" in verdict.claim
+    assert "2 further records of the ticket name several people and were left out" in verdict.claim
+    assert (
+        "(22 of 40 guesses about 100 canaries right) could have detected an epsilon up to 2.2400, at level 0.95, and did not."
+        in verdict.claim
+    )
+    assert "Trained for 3 of 6 epochs, this came to 0.412000 nats" in verdict.claim
+
+
+STRONG = privacy_proof().audit
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"epsilon_recomputed": "1.0000"}, "FAIL", "PROOF:ACCOUNTANT"),
+        ({"epsilon_recomputed": "nan"}, "FAIL", "PROOF:ACCOUNTANT"),
+        ({"epsilon": "-1", "epsilon_recomputed": "-1"}, "FAIL", "PROOF:ACCOUNTANT"),
+        ({"unit": "record"}, "FAIL", "PROOF:UNIT"),
+        ({"audit": replace(STRONG, refuted="1.5000")}, "FAIL", "PROOF:AUDIT_REFUTES"),  # type: ignore[type-var]
+        ({"audit": None}, "INCONCLUSIVE", "PROOF:NO_AUDIT"),
+        ({"audit": replace(STRONG, best_refutable="0.5000")}, "INCONCLUSIVE", "PROOF:AUDIT_WEAK"),  # type: ignore[type-var]
+        ({"audit": replace(STRONG, best_refutable=None)}, "INCONCLUSIVE", "PROOF:AUDIT_WEAK"),  # type: ignore[type-var]
+        ({"epsilon": "8", "epsilon_recomputed": "8"}, "INCONCLUSIVE", "PROOF:AUDIT_WEAK"),
+    ],
+)
+def test_what_contradicts_an_account_fails_and_what_it_lacks_withholds(changes: dict[str, Any], status: str, code: str) -> None:
+    verdict = _judge(asked="dp", kind="private", proof=private_proof(**changes))
+
+    assert (verdict.status, verdict.class_awarded, verdict.codes) == (status, "none", (code,))
+
+
+def test_an_audit_that_refutes_less_than_is_claimed_refutes_nothing() -> None:
+    weaker = replace(STRONG, refuted="0.4000")  # type: ignore[type-var]
+
+    assert _judge(asked="dp", kind="private", proof=private_proof(audit=weaker)).status == "PASS"
+
+
+def test_training_on_top_of_a_private_base_still_shows_its_inputs() -> None:
+    given = replace(private_proof(), forgotten_inputs=1)
+
+    assert _judge(asked="dp", kind="private", proof=given).codes == ("PROOF:INPUTS",)
+    assert _judge(asked="dp", kind="private", proof=replace(private_proof(), rerun=None)).codes == ("PROOF:NOT_RERUN",)
+
+
+def test_where_nothing_was_done_the_account_alone_speaks_and_only_for_class_dp() -> None:
+    """The records are in what the private training was given: that is what the bound is about."""
+    alone = replace(private_proof(warm_start=None), procedure="dp", forgotten_inputs=20, near_duplicates=None, rerun=None)
+
+    verdict = _judge(asked="dp", kind="accounted", proof=alone)
+
+    assert (verdict.status, verdict.class_awarded) == ("PASS", "dp")
+    assert "made anew" not in verdict.claim
+    assert _judge(asked="exact", kind="accounted", proof=alone).class_awarded == "dp"
+    assert _judge(asked="exact", kind="retrained", proof=alone).status == "FAIL"
+    assert _judge(asked="dp", kind="accounted", proof=None).codes == ("PROOF:NO_PROOF",)
+
+
+@pytest.mark.parametrize("probe_id", ["F1", "F4", "R1"])
+def test_data_that_comes_out_of_a_private_model_fails(probe_id: str) -> None:
+    assert _judge(_replaced(leaking_probe(probe_id)), asked="dp", kind="private", proof=private_proof()).status == "FAIL"
