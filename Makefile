@@ -6,7 +6,7 @@ QUICK := tests/unit tests/stages tests/contract tests/architecture tests/pipelin
 DEMO_HOME ?= .demo/$(shell date +%Y-%m-%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench bench-verifier docs docs-check licences sbom up down constraints
+.PHONY: help setup demo test lint types bench bench-verifier bench-sharding docs docs-check licences sbom up down constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: $(STAMP)  ## every benchmark; each prints a ratio measured in one run; re
 
 bench-verifier: $(STAMP)  ## what the verifier says where the truth is known; rewrites docs/reference/verifier-calibration.md
 	$(BIN)/python -W ignore -m benchmarks.verifier_calibration
+
+bench-sharding: $(STAMP)  ## what a model in shards is worth, and what an erasure takes; rewrites the tables of docs/reference/sharding.md
+	$(BIN)/python -W ignore -m benchmarks.sharding
 
 docs: $(STAMP)  ## rewrite docs/reference from cards, errors, settings and the command tree
 	$(BIN)/python docs/generate.py

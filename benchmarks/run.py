@@ -9,7 +9,20 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reference" / "benchmarks.md"
-BENCHMARKS = ("start_time", "scoring_pass", "scoring_rate", "score_memory", "tofu_suite", "step_rate", "pdf_time", "ledger", "bundle_check")
+BENCHMARKS = (
+    "start_time",
+    "scoring_pass",
+    "scoring_rate",
+    "score_memory",
+    "tofu_suite",
+    "step_rate",
+    "pdf_time",
+    "ledger",
+    "bundle_check",
+    "sharding",
+)
+OPTIONS = {"sharding": ("--quick",)}
+"""Its whole form takes ten minutes and writes a page of its own (`make bench-sharding`)."""
 _BLOCK = re.compile(r"^## (\w+)\n\n```\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 
@@ -22,7 +35,7 @@ def main() -> int:
     texts = dict(_BLOCK.findall(PAGE.read_text(encoding="utf-8"))) if sys.argv[1:] else {}
     has_failed = False
     for name in wanted:
-        command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{name}"]
+        command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{name}", *OPTIONS.get(name, ())]
         done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own files
         print(done.stdout, flush=True)
         has_failed = has_failed or done.returncode != 0

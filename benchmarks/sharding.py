@@ -74,7 +74,9 @@ def _whole(root: Path) -> bool:
         community(root / "community", members=24, others=68, base_epochs=6),
         tofu(root / "tofu", members=20, others=40, base_epochs=8),
     )
-    text, every, speeds = PAGE.read_text(encoding="utf-8"), {}, []
+    text = PAGE.read_text(encoding="utf-8")
+    every: dict[str, list[Row]] = {}
+    speeds: list[Speed] = []
     for corpus, name in zip(corpora, ("community", "tofu"), strict=True):
         every[name], speeds = worth(corpus, SHARDS, SETTINGS, [_plain(8 * SHARDS[-1]), _plain(8)], root / name)
         _print_worth(corpus, every[name])

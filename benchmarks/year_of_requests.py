@@ -7,7 +7,6 @@ where a bar of DESIGN §9 is missed, and then leaves the page as it was.
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from dataclasses import dataclass
@@ -18,16 +17,17 @@ import numpy as np
 
 from benchmarks.line_chart import Axis, draw_lines
 from benchmarks.machine import describe_machine
+from benchmarks.marked_page import fill, table
 from benchmarks.request_year import draw_corpus, draw_tickets, places, run_batch, simulate, token_grid
 from rtbf.plan.shard_cost import adapter_parameters, batch_share, one_subject_share, storage_bytes, subjects_until, touched_shards
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from benchmarks.request_year import Corpus, Floats, Year
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURES = DOCS / "scaling.md", DOCS / "pictures"
+WRITER = "year_of_requests.py"
 SEED = 20_260_302
 SHARDS, SLICES, WINDOWS = (1, 4, 8, 16, 32, 64), (1, 2, 4, 8, 16), (0, 1, 3, 7, 14, 25)
 RATES = (1, 10, 100, 1000)
@@ -86,7 +86,7 @@ def main() -> int:
     year = _year(middle, 10, 16, 8, 7)
     ratio = year.full_trainings / year.baseline_trainings
     print(f"year      {ratio:.2f} × the baseline's tokens (50 000 subjects, 10 a week, S=16 R=8, weekly)")
-    print("utility   not measured here")
+    print("utility   not measured here: see docs/reference/sharding.md")
     print(f"took      {time.perf_counter() - started_s:.0f} s, seed {SEED}")
     print(describe_machine(["numpy"]))
     if one.mean() > ONE_BAR or batch.mean() > BATCH_BAR:
@@ -94,20 +94,9 @@ def main() -> int:
     _draw_pictures(middle)
     text = PAGE.read_text(encoding="utf-8")
     for name, part in parts.items():
-        text = _fill(text, name, part)
+        text = fill(text, name, part, WRITER)
     PAGE.write_text(text, encoding="utf-8")
     return 0
-
-
-def _fill(text: str, name: str, part: str) -> str:
-    """Return the page with what stands between a part's two markers replaced."""
-    opening, closing = f"<!-- {name}: written by benchmarks/year_of_requests.py -->", f"<!-- end of {name} -->"
-    filled, count = re.subn(
-        f"{re.escape(opening)}.*?{re.escape(closing)}", lambda _: f"{opening}\n\n{part}\n\n{closing}", text, flags=re.DOTALL
-    )
-    if count != 1:
-        raise SystemExit(f"found {count} places for '{name}' in {PAGE.name}, expected one; put its two markers back")
-    return filled
 
 
 def _draws(corpus: Corpus, subjects: int, draws: int) -> Floats:
@@ -132,7 +121,7 @@ def _bars(one: Floats, batch: Floats) -> str:
         (name, str(draws), f"{found.mean():.2%} ± {found.std(ddof=1) / draws**0.5:.2%}", f"{closed:.2%}", f"{bar:.0%}")
         for name, draws, found, closed, bar in rows
     ]
-    return _table(("S=16, R=8", "draws", "simulated mean ± standard error", "closed form", "bar"), told)
+    return table(("S=16, R=8", "draws", "simulated mean ± standard error", "closed form", "bar"), told)
 
 
 def _grid_table(corpus: Corpus) -> str:
@@ -142,7 +131,7 @@ def _grid_table(corpus: Corpus) -> str:
         rows.append(
             (f"S={shards}", *(f"{year.full_trainings:.1f} ({year.full_trainings / year.baseline_trainings:.0%})" for year in years))
         )
-    return _table(("", *(f"R={slices}" for slices in SLICES)), rows)
+    return table(("", *(f"R={slices}" for slices in SLICES)), rows)
 
 
 def _window_table(corpus: Corpus) -> str:
@@ -161,7 +150,7 @@ def _window_table(corpus: Corpus) -> str:
         "window, days", "batches", "full trainings", "baseline", "ratio", "in time", "median days", "95 % within days", "shard-days off",
         "worker busy", "peak storage ÷ S·R",
     )  # fmt: skip
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _recommendation(corpora: dict[Size, Corpus]) -> str:
@@ -175,7 +164,7 @@ def _recommendation(corpora: dict[Size, Corpus]) -> str:
         "subjects", "full training, days", "requests a week", "S", "R", "window, days", "full trainings a year", "baseline",
         "in time (burst)", "median days", "shard-days off",
     )  # fmt: skip
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _choose(size: Size, corpus: Corpus, rate: float) -> Choice | None:
@@ -219,7 +208,7 @@ def _break_even() -> str:
     for shards, slices in ((4, 4), (8, 4), (16, 8), (32, 8), (64, 16)):
         batches = [f"{subjects_until(share, shards, slices)}" for share in (0.25, DP_SHARE, 0.75, NO_SAVING)]
         rows.append((f"S={shards}, R={slices}", f"{shards * slices}", f"{float(one_subject_share(shards, slices)):.2%}", *batches))
-    return _table(("", "S·R", "one request", "K for 25 %", "K for 50 % (dp2unlearning)", "K for 75 %", "K for 90 % (full retrain)"), rows)
+    return table(("", "S·R", "one request", "K for 25 %", "K for 50 % (dp2unlearning)", "K for 75 %", "K for 90 % (full retrain)"), rows)
 
 
 def _large() -> str:
@@ -235,7 +224,7 @@ def _large() -> str:
         ))  # fmt: skip
     head = ("", "slice checkpoints", "rank of the merge", "GPU-hours, one request", "20 at once", "200 at once", "shards that 20 touch")
     told = f"One adapter: {parameters:,} parameters; one slice checkpoint: {checkpoint / GIB:.2f} GiB"
-    return f"{told}; one full training: {gpu_hours:,.0f} GPU-hours.\n\n{_table(head, rows)}"
+    return f"{told}; one full training: {gpu_hours:,.0f} GPU-hours.\n\n{table(head, rows)}"
 
 
 def _draw_pictures(corpus: Corpus) -> None:
@@ -280,11 +269,6 @@ def _draw_pictures(corpus: Corpus) -> None:
 
 def _grid_name(shards: int, slices: int) -> str:
     return "full retrain" if shards == slices == 1 else f"S={shards}, R={slices}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":
