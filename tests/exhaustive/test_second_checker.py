@@ -17,6 +17,7 @@ import pytest
 from rtbf.evidence.merkle import EMPTY, extend, hash_leaf, prove_consistency, prove_inclusion, root_of
 from rtbf.report.bundle import write_bundle
 from rtbf.report.check.run import check_archive, check_bundle
+from rtbf.unlearn.record import PrivacyProof, ShardChange, ShardsProof, TrainingProof
 from rtbf.verify.frozen import verdict_v1
 from rtbf.verify.frozen.record_v1 import Interval as IntervalV1
 from rtbf.verify.record import Interval, QualificationUse
@@ -29,7 +30,6 @@ from tests.second_verdict import check_first, check_second
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from rtbf.unlearn.record import TrainingProof
     from rtbf.verify.frozen.record_v1 import ProbeResult as ProbeResultV1
     from rtbf.verify.record import ProbeResult
 
@@ -320,8 +320,8 @@ def test_both_judge_random_probes_alike_by_the_second_rule() -> None:
     for _ in range(VERDICTS):
         added = tuple(dice.sample(more, dice.choice((0, 0, 1, 3))))
         probes = _drawn((*ids, *added), dice, _second_probe, results.probe_result)
-        asked = dice.choice(("approximate", "exact", "exact", "dp", "suppression", "none"))
-        kind = dice.choice(("merged", "merged", "retrained", "retrained", "adapter", "unchanged"))
+        asked = dice.choice(("approximate", "exact", "exact", "dp", "dp", "suppression", "none"))
+        kind = dice.choice(("merged", "retrained", "retrained", "private", "accounted", "adapter", "unchanged"))
         proof = _drawn_proof(dice)
         use = dice.choice((None, QualificationUse(digest=builders.sha(30), is_in_date=dice.random() < 0.5, covers=dice.random() < 0.7)))
         verdict = judge(probes, class_requested=asked, artefact_kind=kind, qualification=use, proof=proof)
@@ -337,8 +337,12 @@ def test_both_judge_random_probes_alike_by_the_second_rule() -> None:
 
 
 def _drawn_proof(dice: random.Random) -> TrainingProof | None:
-    """Return a proof that holds half of the time, and otherwise is missing, contradicts itself or lacks something."""
-    whole = results.training_proof()
+    """Return a proof of some kind of training that holds half of the time, and otherwise contradicts itself or lacks something."""
+    whole = replace(
+        results.training_proof(procedure=dice.choice(("plain", "plain", "sharded", "dp"))),
+        shards=dice.choice((None, results.shards_proof())),
+        privacy=dice.choice((None, results.privacy_proof())),
+    )
     if dice.random() < 0.5:
         return whole
     again = whole.rerun
@@ -353,7 +357,45 @@ def _drawn_proof(dice: random.Random) -> TrainingProof | None:
             replace(whole, rerun=None, inputs=0, restored=builders.sha(35)),
             replace(whole, rerun=replace(again, found=builders.sha(34))),
             replace(whole, rerun=replace(again, found=builders.sha(34), is_bitwise=False)),
+            replace(whole, shards=_drawn_shards(dice), rerun=dice.choice((again, None))),
+            replace(whole, shards=_drawn_shards(dice), rerun=dice.choice((again, None))),
+            replace(whole, privacy=_drawn_account(dice)),
+            replace(whole, privacy=_drawn_account(dice)),
         )
+    )
+
+
+def _drawn_shards(dice: random.Random) -> ShardsProof:
+    """Return shards of which one at least is not as it should be, or all are off."""
+    digests = (None, builders.sha(52), builders.sha(53))
+    changes = [
+        ShardChange(
+            shard=dice.choice((place, place, place, place + 1)),
+            change=dice.choice(("untouched", "retrained", "switched_off", "emptied")),
+            before=dice.choice(digests),
+            after=dice.choice(digests),
+            first_slice=dice.choice((None, 1, 2)),
+            steps=dice.choice((0, 0, 10)),
+        )
+        for place in range(3)
+    ]
+    off = [replace(change, shard=place, change="switched_off", after=None, steps=0) for place, change in enumerate(changes)]
+    return results.shards_proof(changes=tuple(dice.choice((changes, off))), differing_steps=dice.choice((0, 0, 3)))
+
+
+def _drawn_account(dice: random.Random) -> PrivacyProof:
+    """Return an account with amounts of all sorts, unreadable ones among them, and an audit that says this or that."""
+    amounts = ("0.5", "0.9987", "0.99875", "1.2", "8", "-1", "nan", "inf", "", "1/2")
+    audit = results.privacy_proof().audit
+    assert audit is not None
+    heard = replace(
+        audit, refuted=dice.choice((None, "0.4", "0.9987", "3", "nan")), best_refutable=dice.choice((None, "0.5", "0.9987", "3", "x"))
+    )
+    return results.privacy_proof(
+        epsilon=dice.choice(("0.9987", *amounts)),
+        epsilon_recomputed=dice.choice(("0.9987", *amounts)),
+        unit=dice.choice(("data subject", "data subject", "record")),
+        audit=dice.choice((None, heard, heard)),
     )
 
 
