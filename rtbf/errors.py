@@ -14,6 +14,7 @@
     ├── Fault      we must mend it             CLI exit 5, HTTP 500, not retried
     │   ├── LedgerBroken · LedgerForked · ArtefactMismatch · RecordBroken · CardBroken · PackBroken · TemplateBroken
     │   ├── KeyDestroyed · KeyUnknown · VaultLocked · VaultBroken · SealBroken · CertificateUnfit
+    │   ├── PrivacyRefuted
     │   └── SuppressionKeyUnavailable · SuppressionListUnavailable
     └── Outage     the world will mend it      CLI exit 5, HTTP 503, retried with back-off
         └── DiskFull · DatabaseUnreachable · BrokerUnreachable · MailUnreachable · SubmissionRaced · TimeStampUnavailable
@@ -244,6 +245,10 @@ class SealBroken(Fault):
 
 class CertificateUnfit(Fault):
     """The certificate of the printed report is not for its key, or has run out."""
+
+
+class PrivacyRefuted(Fault):
+    """A private training's own audit refutes the budget it was to keep; nothing of it is registered."""
 
 
 class SuppressionKeyUnavailable(Fault):

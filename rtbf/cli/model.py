@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rtbf.cli.certificate import certificate_lines
 from rtbf.cli.context import CliContext, emit
 from rtbf.cli.progress import shown_progress
 from rtbf.cli.shards import replay as replay_command
@@ -56,7 +58,7 @@ def add(context: CliContext, path: Path, name: str, trained_on: tuple[str, ...])
 @model.command("train")
 @click.argument("name")
 @click.option("--corpus", required=True, help="Corpus to learn from; its current version.")
-@click.option("--recipe", type=click.Choice(["plain", "sharded"]), default="plain", show_default=True)
+@click.option("--recipe", type=click.Choice(["plain", "sharded", "dp"]), default="plain", show_default=True)
 @click.option(
     "--preset",
     type=click.Choice(["tiny", "full", "lora"]),
@@ -67,7 +69,7 @@ def add(context: CliContext, path: Path, name: str, trained_on: tuple[str, ...])
 @click.option("--shards", type=click.IntRange(1), help="Of recipe sharded: how many adapters the subjects are spread over.")
 @click.option("--slices", type=click.IntRange(1), help="Of recipe sharded: after how many parts of a shard its state is kept.")
 @click.option("--base", help="A registered model to fine-tune: its name, or its folder.")
-@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the preset, for example epochs=10.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the recipe, for example epochs=10 or epsilon=8.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.pass_obj
 def train(  # noqa: PLR0917 - click hands over every option
@@ -86,6 +88,8 @@ def train(  # noqa: PLR0917 - click hands over every option
 
     Records that open tickets were found in (GDPR Art. 18(1)), or that the suppression list drops, are left out, and the
     lineage says so; while an open ticket was not searched in this version of the corpus, training is refused.
+    Recipe dp bounds what each subject can change (epsilon, delta), refuses budgets that so few subjects cannot use, and ends in
+    a certificate: see `rtbf model show NAME`.
     """
     # torch takes seconds, which only this command and `complete` pay.
     from rtbf.foundry.training import TrainingRequest, train_model  # noqa: PLC0415
@@ -156,15 +160,19 @@ def list_all(context: CliContext) -> None:
 def show(context: CliContext, name: str) -> None:
     """Show the live revision of the model NAME: recipe, data, removals and files."""
     # As above.
+    from rtbf.foundry.certificates import CERTIFICATE, certificate_of  # noqa: PLC0415
     from rtbf.store.registry import live_model  # noqa: PLC0415
 
-    with context.open_installation().transaction() as session:
+    installation = context.open_installation()
+    with installation.transaction() as session:
         registered = live_model(session, name)
+    is_private = registered.model.origin == "trained" and CERTIFICATE in dict(registered.model.recipe)
     shape = {
         **_shape(registered),
         "location": registered.location,
         "seed": registered.model.seed,
         "recipe": dict(registered.model.recipe),
+        "certificate": asdict(certificate_of(installation, registered)) if is_private else None,
         "environment": dict(registered.model.environment),
         "files": [{"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in registered.model.files],
     }
@@ -207,6 +215,7 @@ def _shape(registered: RegisteredModel) -> dict[str, Any]:
         "revision": known.revision,
         "status": registered.status,
         "origin": known.origin,
+        "recipe_name": dict(known.recipe).get("recipe"),
         "digest": known.digest,
         "base_digest": known.base_digest,
         "trained_on": [
@@ -235,9 +244,17 @@ def _table(shapes: list[dict[str, Any]]) -> RenderableType:
     # Drawn only for people; see rtbf.cli.context.
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("model", "revision", "status", "origin", "learned from", "digest")
+    table = Table("model", "revision", "status", "origin", "recipe", "learned from", "digest")
     for shape in shapes:
-        table.add_row(shape["name"], str(shape["revision"]), shape["status"], shape["origin"], _learned_from(shape), shape["digest"][:19])
+        table.add_row(
+            shape["name"],
+            str(shape["revision"]),
+            shape["status"],
+            shape["origin"],
+            shape["recipe_name"] or "",
+            _learned_from(shape),
+            shape["digest"][:19],
+        )
     return table
 
 
@@ -253,6 +270,8 @@ def _details(shape: dict[str, Any]) -> RenderableType:
     table.add_row("base", shape["base_digest"] or "none recorded")
     table.add_row("removed", "\n".join(_removed(shape)) or "nothing")
     table.add_row("recipe", "\n".join(f"{name} = {value}" for name, value in shape["recipe"].items()) or _NOT_RECORDED)
+    if shape["certificate"] is not None:
+        table.add_row("privacy", "\n".join(certificate_lines(shape["certificate"])))
     table.add_row("seed", _NOT_RECORDED if shape["seed"] is None else str(shape["seed"]))
     table.add_row("files", "\n".join(f"{file['name']}  {file['size_bytes']} bytes  {file['sha256'][:12]}" for file in shape["files"]))
     return table
@@ -268,7 +287,8 @@ def _tree(steps: list[dict[str, Any]]) -> RenderableType:
 
     root = branch = None
     for step in steps:
-        label = f"{step['name']}@{step['revision']} ({step['status']}, {step['origin']}) {step['digest'][:19]}"
+        recipe = f", recipe {step['recipe_name']}" if step["recipe_name"] else ""
+        label = f"{step['name']}@{step['revision']} ({step['status']}, {step['origin']}{recipe}) {step['digest'][:19]}"
         branch = Tree(label) if branch is None else branch.add("from " + label)
         root = root or branch
         branch.add(f"learned from: {_learned_from(step)}")

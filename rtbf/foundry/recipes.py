@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from rtbf.errors import BadInput
 from rtbf.foundry.families import train_sharded
+from rtbf.foundry.private import train_private
+from rtbf.lm.recipes.dp.recipe import dp_parameters
 from rtbf.lm.recipes.plain import Base, recipe_parameters, train
 from rtbf.lm.recipes.sharded.shape import sharded_parameters
 from rtbf.lm.training import FolderCheckpoints
@@ -94,7 +96,28 @@ class Sharded:
         return recipe
 
 
-RECIPES: dict[str, Recipe] = {"plain": Plain(), "sharded": Sharded()}
+class Private:
+    """One adapter over a frozen base, trained so that each subject's influence is bounded."""
+
+    def parameters(self, preset: str, overrides: Mapping[str, str]) -> Parameters:  # noqa: ARG002 - presets are plain's
+        """As `dp.recipe.dp_parameters`."""
+        return dp_parameters(overrides)
+
+    def train(self, work: TrainingWork) -> Parameters:
+        """As `private.train_private`; the certificate's digest joins the recipe."""
+        return train_private(
+            work.installation,
+            records=work.records,
+            parameters=work.parameters,
+            seed=work.seed,
+            base=required_base(work),
+            target=work.target,
+            states=work.states,
+            progress=work.progress,
+        )
+
+
+RECIPES: dict[str, Recipe] = {"plain": Plain(), "sharded": Sharded(), "dp": Private()}
 
 
 def recipe_named(name: str) -> Recipe:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtbf.errors import Fault
+from rtbf.errors import PrivacyRefuted
 from rtbf.lm.encoding import Item, training_items
 from rtbf.lm.recipes.dp.audit import LEVEL, CanaryAudit, audited, gains, guesses_of, made_up_canaries, nats_of
 from rtbf.lm.recipes.dp.certificate import CanaryCounts, lower_text
@@ -51,7 +51,7 @@ def drawn_canaries(count: int, subject_field: str, secret: SecretBytes, tokenize
 def audit_of(model: PeftModel, canaries: Canaries, *, epsilon: float, delta: float) -> CanaryCounts | None:
     """Return what the guesses about a training come to, with its adapter on and off; None without canaries.
 
-    raises   Fault where the guesses refute, at `LEVEL`, that the training was (epsilon, delta)-private. An honest training is
+    raises   PrivacyRefuted where the guesses refute, at `LEVEL`, that the training was (epsilon, delta)-private. An honest training is
              refused so once in 20 times at most.
     """
     if not canaries.coins:
@@ -61,7 +61,7 @@ def audit_of(model: PeftModel, canaries: Canaries, *, epsilon: float, delta: flo
     scores = gains(before, _mean_nats(model, canaries))
     found = audited(scores, canaries.coins, guesses_of(len(scores)), delta=delta)
     if found.refutes(epsilon):
-        raise Fault(
+        raise PrivacyRefuted(
             found=f"{found.right} of {found.guesses} guesses about {found.canaries} canaries right, which a training with epsilon "
             f"{epsilon:.2f} allows less often than once in {round(1 / (1 - LEVEL))} times",
             expected="an audit that does not refute the training's own budget",

@@ -21,9 +21,9 @@ from rtbf.lm.adapters import attach_lora, merge, trainable
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.encoding import Item, training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer
-from rtbf.lm.recipes.dp.accounting import ACCOUNTANT, accountant_version, require_useful
+from rtbf.lm.recipes.dp.accounting import ACCOUNTANT, Account, accountant_version, require_useful
 from rtbf.lm.recipes.dp.canaries import FEWEST_CANARIES, audit_of, drawn_canaries
-from rtbf.lm.recipes.dp.certificate import NEIGHBOURS, UNIT, DpCertificate, upper_text, write_certificate
+from rtbf.lm.recipes.dp.certificate import NEIGHBOURS, UNIT, CanaryCounts, DpCertificate, upper_text, write_certificate
 from rtbf.lm.recipes.dp.mechanism import Mechanism, lay_down, noised_mean, subject_gradient
 from rtbf.lm.recipes.dp.subjects import Units, noise_key, sampler_commitment, sampler_key, takes_part, units_of
 from rtbf.lm.recipes.plain import Base, save_model
@@ -113,15 +113,14 @@ def train_dp(
                    models is free of noise.
     checkpoint     holds nothing that the budget does not cover, but a digest of the records
     raises         BadInput without a base, for a budget that is of no use with so few subjects (`accounting.require_useful`), for
-                   a short secret, or where the corpus has more subjects than it is said to have; Fault where the audit of the
+                   a short secret, or where the corpus has more subjects than it is said to have; PrivacyRefuted where the audit of the
                    canaries refutes the budget: then nothing is written
     """
     values = dict(parameters)
     if base is None:
         raise BadInput(found="recipe 'dp' without a base", expected="a model to fine-tune", remedy="name it with --base")
     units = units_of(records, values["subject_field"], int(values["k_max"]), sampler_key(noise_secret))
-    subjects = len(units.records)
-    known = _known_subjects(values, subjects)
+    known = _known_subjects(values, len(units.records))
     tokenizer = load_tokenizer(base.folder)
     model: Any = attach_lora(
         load_model(base.folder, base.digest, "the base model"), rank=int(values["rank"]), alpha=int(values["alpha"]), seed=seed
@@ -147,28 +146,13 @@ def train_dp(
     )
     audit = audit_of(model, canaries, epsilon=account.epsilon_prv, delta=float(values["delta"]))
     save_model(merge(model), tokenizer, target)
-    certificate = DpCertificate(
-        unit=UNIT,
-        neighbours=NEIGHBOURS,
-        subject_field=values["subject_field"],
-        subjects=subjects,
+    certificate = _certificate(
+        values,
+        units,
+        account,
         population=population,
-        own_unit_records=units.own_unit,
-        several_subjects=units.several,
-        over_cap=units.over_cap,
-        k_max=int(values["k_max"]),
-        rate=values["rate"],
-        sigma=f"{account.sigma:.4f}",
-        steps=steps,
-        clip=values["clip"],
         trained_numbers=dimensions,
-        delta=values["delta"],
-        epsilon_asked=values["epsilon"],
-        epsilon_prv=upper_text(account.epsilon_prv),
-        epsilon_rdp=upper_text(account.epsilon_rdp),
-        accountant=ACCOUNTANT,
-        accountant_version=accountant_version(),
-        sampler_commitment=sampler_commitment(noise_secret),
+        sampler=sampler_commitment(noise_secret),
         base_digest=base.digest,
         model_digest=digest_of_files(list_files(target)),
         audit=audit,
@@ -185,6 +169,46 @@ def _known_subjects(values: Mapping[str, str], subjects: int) -> int:
     if known < subjects:
         raise BadInput(found=f"{subjects} subjects", expected=f"at most the {known} of the parameter population", remedy="raise population")
     return known
+
+
+def _certificate(
+    values: Mapping[str, str],
+    units: Units,
+    account: Account,
+    *,
+    population: int,
+    trained_numbers: int,
+    sampler: str,
+    base_digest: str,
+    model_digest: str,
+    audit: CanaryCounts | None,
+) -> DpCertificate:
+    return DpCertificate(
+        unit=UNIT,
+        neighbours=NEIGHBOURS,
+        subject_field=values["subject_field"],
+        subjects=len(units.records),
+        population=population,
+        own_unit_records=units.own_unit,
+        several_subjects=units.several,
+        over_cap=units.over_cap,
+        k_max=int(values["k_max"]),
+        rate=values["rate"],
+        sigma=f"{account.sigma:.4f}",
+        steps=int(values["steps"]),
+        clip=values["clip"],
+        trained_numbers=trained_numbers,
+        delta=values["delta"],
+        epsilon_asked=values["epsilon"],
+        epsilon_prv=upper_text(account.epsilon_prv),
+        epsilon_rdp=upper_text(account.epsilon_rdp),
+        accountant=ACCOUNTANT,
+        accountant_version=accountant_version(),
+        sampler_commitment=sampler,
+        base_digest=base_digest,
+        model_digest=model_digest,
+        audit=audit,
+    )
 
 
 def items_of(units: Units, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> dict[str, list[list[Item]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from rtbf.errors import BadInput, Fault
+from rtbf.errors import BadInput, PrivacyRefuted
 from rtbf.lm.adapters import attach_lora, trainable
 from rtbf.lm.answers import answer_logits, nll_sums
 from rtbf.lm.digest import digest_of_files, list_files
@@ -267,7 +267,7 @@ def test_a_training_that_its_own_audit_refutes_is_refused_and_leaves_nothing(
     told = [iter([[0.0] * 200, [-1.0 if is_in else 1.0 for is_in in coins]])]
     monkeypatch.setattr(canaries, "_mean_nats", lambda *_: next(told[0]))
 
-    with pytest.raises(Fault, match=r"80 of 80 guesses about 200 canaries right"):
+    with pytest.raises(PrivacyRefuted, match=r"80 of 80 guesses about 200 canaries right"):
         _train(base, tmp_path / "a", canaries="200", epsilon="2", rate="0.5", population="1000")
 
     assert list(tmp_path.iterdir()) == []
