@@ -17,6 +17,7 @@ from rich.text import Text
 from rtbf.cli.drawing import command_text, day, grid, moment, residual_rows, section
 from rtbf.cli.next_step import WAITS_FOR, next_step
 from rtbf.cli.plan_panel import decision_part, hold_part, items_part, plan_part
+from rtbf.cli.proof_part import proof_part
 from rtbf.cli.verdict_table import verification_summary, verification_table
 from rtbf.ticket.clock_round import FLAGS
 from rtbf.ticket.codes import all_codes
@@ -49,6 +50,7 @@ def ticket_panel(dossier: Dossier, wanted: Collection[str] = (), events: Collect
         is_whole = "probes" in wanted
         told = verification_table(view.verification) if is_whole else verification_summary(view.verification, dossier.ticket_id)
         parts += [Text(""), told]
+    parts.append(None if view.unlearned is None else proof_part(view.unlearned.proof))
     parts += [_letters(dossier), _recipients(dossier), _residuals(dossier, with_resolved="residuals" in wanted), _key(dossier)]
     parts.append(_ledger(events) if "events" in wanted else None)
     return Group(*(part for part in parts if part is not None))

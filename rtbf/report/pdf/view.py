@@ -29,6 +29,7 @@ from rtbf.report.pdf.lawful_view import (
 )
 from rtbf.report.pdf.letters import printable_view
 from rtbf.report.pdf.probe_view import against_view, codes_view, curves_view, families_view, not_measured_view, pieces_view, tally_view
+from rtbf.report.pdf.proof_view import proof_view, proof_words
 from rtbf.report.pdf.trail_view import counted, grouped, leaves_words, superseded_view, trail_view
 from rtbf.report.words import ARTEFACT_KINDS, CLASSES, REGIMES, STOP_REASONS, VERDICTS
 from rtbf.verify.claim import ALWAYS_STATED
@@ -72,6 +73,7 @@ def printed_view(statement: Mapping[str, Any], envelope: bytes, signer: str) -> 
         "plan": _plan(said),
         "approvals": approvals_view(said),
         "run": _run(said),
+        "proof": proof_view(said["unlearned"].get("proof")),
         "curve": curve_chart(said["unlearned"]["curve"], said["plan"]["stop"]["forget_nll_nats_min"]),
         "levels": _levels(said),
         "families": families_view(said),
@@ -184,23 +186,7 @@ def _run(said: Mapping[str, Any]) -> str:
     reason = STOP_REASONS.get(unlearned["stop_reason"], unlearned["stop_reason"])
     steps = counted(unlearned["steps"], "step")
     ended = f"The method ran {steps} and stopped because {reason}. The result is {ARTEFACT_KINDS[unlearned['kind']]}."
-    return f"{ended}{_proof(unlearned.get('proof'))}"
-
-
-def _proof(proof: Mapping[str, Any] | None) -> str:
-    """Return how the weights came about, as further sentences; nothing for a method that changes weights."""
-    if proof is None:
-        return ""
-    told = f" It was given {counted(proof['inputs'], 'record')} (list {short(proof['inputs_digest'])})"
-    told += f", {proof['forgotten_inputs']} of those to be removed"
-    alike = proof["near_duplicates"]
-    looked = "nobody looked for others" if alike is None else counted(alike, "other")
-    told += f"; {looked} that share {proof['run_words']} words in a row with one of them."
-    again = proof["rerun"]
-    if again is None:
-        return f"{told} No stretch of the training was run a second time."
-    same = "the same" if again["expected"] == again["found"] else "another"
-    return f"{told} Steps {again['from_step'] + 1} to {again['to_step']} were run a second time and ended in {same} state."
+    return f"{ended}{proof_words(unlearned.get('proof'))}"
 
 
 def _levels(said: Mapping[str, Any]) -> str:
