@@ -22,10 +22,11 @@ NAMES = rf"report\.(dsse\.json(\.tsr)?|pdf)|trust\.json|events\.jsonl|checkpoint
 HEAD = rf"(([!-*,-~]{{1,200}})\n{N}\n([A-Za-z0-9+/]{{43}}=)\n)\n((?:— [^\s+\0-\x1f]+ \S+\n){{1,64}})"
 TIME, EVER = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{3}Z", "9999-12-31T23:59:59.999Z"
 ED25519, SHA256 = bytes.fromhex("302a300506032b6570032100"), bytes.fromhex("300d060960864801650304020105000420")  # RFC 8410 §4, RFC 5754 §2
-VERIFY_TEXTS = {"015663d20eef2c9627a1d2fbd9c04d7d2512b43c67eed6e3e314ee3bff571b7b"}
+VERIFY_TEXTS = {"015663d20eef2c9627a1d2fbd9c04d7d2512b43c67eed6e3e314ee3bff571b7b",
+                "ac0994420ab060fc8b2094db1b14bf619f4763c2468f33a5a2de222e7f82f067"}
 TRUST = "schema version issued expires root keys logs witnesses_needed pdf_roots tsa_roots"
 KEY, EVENT = "id alg role spki not_before not_after revoked_at name", "actor data idx log nonce ticket time tseq type v"
-TYPES = [("https://in-toto.io/Statement/v1", f"https://rtbf.example/attestations/unlearning-audit/v{n}") for n in (3, 4, 5)]
+TYPES = [("https://in-toto.io/Statement/v1", f"https://rtbf.example/attestations/unlearning-audit/v{n}") for n in (3, 4, 5, 6)]
 PARTS = ("report ticket clock footprint decisions holds lineage plan approvals quorum unlearned measured probes verdict limitations key "
          "trail not_tested residuals recipients notices lapses_when supersedes time_stamp declarations records software")
 PLANNED = "probe_id name family unit direction margin margin_origin code_digest".split()

@@ -29,6 +29,7 @@ from rtbf.report.bundle import (
 from rtbf.report.predicate import PREDICATE_TYPE
 from rtbf.report.predicate_v3 import PREDICATE_TYPE_V3
 from rtbf.report.predicate_v4 import PREDICATE_TYPE_V4
+from rtbf.report.predicate_v5 import PREDICATE_TYPE_V5
 from rtbf.report.verify_text import VERIFY_TEXT
 from rtbf.store.events import ticket_leaves
 from rtbf.ticket_view import report_folder, view_ticket
@@ -87,7 +88,7 @@ def _ledger_part(installation: Installation, report: Report, named_size: int) ->
 def _tree_size(envelope: bytes, ticket_id: str) -> int:
     """Return the size of the tree that the report names. The bytes are our own: their digest was checked."""
     statement = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
-    if statement["predicateType"] not in {PREDICATE_TYPE, PREDICATE_TYPE_V4, PREDICATE_TYPE_V3}:
+    if statement["predicateType"] not in {PREDICATE_TYPE, PREDICATE_TYPE_V5, PREDICATE_TYPE_V4, PREDICATE_TYPE_V3}:
         raise IllegalMove(
             found=f"a report on {ticket_id} of an earlier version, which names no tree head",
             expected="a report of the third version or a later one",

@@ -29,7 +29,7 @@ from rtbf.unlearn.record import ArtefactKind, CurvePoint, TrainingProof
 from rtbf.verify.record import Arm, MeasuredSet, ProbeResult, QualificationUse, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v5"
+PREDICATE_TYPE = "https://rtbf.example/attestations/unlearning-audit/v6"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

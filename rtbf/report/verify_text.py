@@ -73,6 +73,18 @@ the one whose files were measured; and, without an outside witness or a tree hea
 operator shows everybody the same ledger.
 """
 
-VERIFY_TEXTS = (_FIRST.encode(),)
+_SEEN_BEFORE = "Viewers print \"valid\" for a PDF"
+_SHARDS = """\
+7. A model in shards. Where statement.json has `unlearned.proof.shards`, ask the operator to train a shard again while you look:
+   `rtbf model replay MODEL --revision N --shard K`. It reads no checkpoint, only the records that the registry names, and must
+   end in the digest that `changes` gives for that shard as `after`; without `--shard` it trains all of them, and must end in the
+   digest of the files that the report is about. Equal bytes are promised on the build and thread count that `environment`
+   names, on a CPU; elsewhere the same holds in law only. An account of a private training (`unlearned.proof.privacy`) can be
+   counted again from its terms by any accountant of the Poisson-subsampled Gaussian mechanism.
+
+"""
+_SECOND = _FIRST.replace(_SEEN_BEFORE, _SHARDS + _SEEN_BEFORE)
+
+VERIFY_TEXTS = (_FIRST.encode(), _SECOND.encode())
 VERIFY_TEXT = VERIFY_TEXTS[-1]
 """What goes into a bundle made today."""

@@ -9,7 +9,7 @@ from rtbf.evidence.keys import key_id
 from rtbf.evidence.trust_change import with_log
 from rtbf.evidence.trust_file import sign_trust
 from rtbf.report.predicate import SupersededPart
-from tests import builders, bundles
+from tests import builders, bundles, proven
 from tests.attacks import material
 from tests.attacks.heads import FIRST, WITNESSES, later_story, other_story
 from tests.attacks.record import Good, Laid, bundle, envelope_alone, good, laid, small, tale
@@ -99,25 +99,29 @@ _RECEIPT = ("signature", "time", "content", "approvals", "files", "sealing", "pd
 _ALONE = ("files", "heads", "events", "sealing", "pdf")
 _PLAIN = ("files", "pdf", "items")
 GOOD = (
-    Good(name="bundle-v5", shows="a bundle without time-stamp and PDF", undecided=_PLAIN, make=lambda: laid(bundles.good_bundle())),
-    Good(name="bundle-v5-small", shows="a bundle on two probes: most tampered twins are of this one", undecided=_PLAIN,
+    Good(name="bundle-v6", shows="a bundle without time-stamp and PDF", undecided=_PLAIN, make=lambda: laid(bundles.good_bundle())),
+    Good(name="bundle-v6-small", shows="a bundle on two probes: most tampered twins are of this one", undecided=_PLAIN,
          make=lambda: laid(good())),
-    Good(name="bundle-v5-folder", shows="the same bundle, unpacked", undecided=_PLAIN, make=_folder),
-    Good(name="bundle-v5-whole", shows="a bundle with time-stamp and PDF, checked with the model's files", undecided=("items",),
+    Good(name="bundle-v6-folder", shows="the same bundle, unpacked", undecided=_PLAIN, make=_folder),
+    Good(name="bundle-v6-whole", shows="a bundle with time-stamp and PDF, checked with the model's files", undecided=("items",),
          make=lambda: laid(material.full_bundle(), trust=material.trust(), artefact=builders.artefact_files(), min_version=2)),
-    Good(name="bundle-v5-failed", shows="a failed erasure, which is a good report", undecided=_PLAIN,
+    Good(name="bundle-v6-failed", shows="a failed erasure, which is a good report", undecided=_PLAIN,
          make=lambda: laid(bundle(failed_case()))),
-    Good(name="bundle-v5-superseded", shows="a report in whose place the ledger names a later one", undecided=_PLAIN,
+    Good(name="bundle-v6-shards", shows="a model in shards of which one was trained again", undecided=_PLAIN,
+         make=lambda: laid(bundle(proven.sharded_case()))),
+    Good(name="bundle-v6-private", shows="a training on a private base, with its account", undecided=_PLAIN,
+         make=lambda: laid(bundle(proven.private_case()))),
+    Good(name="bundle-v6-superseded", shows="a report in whose place the ledger names a later one", undecided=_PLAIN,
          superseded_by="rep_02test", make=_superseded),
-    Good(name="bundle-v5-superseding", shows="a report in an earlier one's place", undecided=_PLAIN, make=_superseding),
-    Good(name="bundle-v5-revoked-since", shows="a key revoked after the time-stamp", undecided=_PLAIN, make=_revoked_since),
-    Good(name="bundle-v5-stamped-later", shows="a time-stamp that came after the sealing", undecided=_PLAIN, make=_stamped_later),
-    Good(name="bundle-v5-witnessed", shows="a head that two witnesses signed", undecided=_PLAIN, make=_witnessed),
-    Good(name="bundle-v5-restarted", shows="a ledger that was begun anew under its second name", undecided=_PLAIN, make=_restarted),
-    Good(name="bundle-v5-kept-heads", shows="an auditor's later head with its proof, and a requester's receipt", undecided=_PLAIN,
+    Good(name="bundle-v6-superseding", shows="a report in an earlier one's place", undecided=_PLAIN, make=_superseding),
+    Good(name="bundle-v6-revoked-since", shows="a key revoked after the time-stamp", undecided=_PLAIN, make=_revoked_since),
+    Good(name="bundle-v6-stamped-later", shows="a time-stamp that came after the sealing", undecided=_PLAIN, make=_stamped_later),
+    Good(name="bundle-v6-witnessed", shows="a head that two witnesses signed", undecided=_PLAIN, make=_witnessed),
+    Good(name="bundle-v6-restarted", shows="a ledger that was begun anew under its second name", undecided=_PLAIN, make=_restarted),
+    Good(name="bundle-v6-kept-heads", shows="an auditor's later head with its proof, and a requester's receipt", undecided=_PLAIN,
          make=_kept_heads),
-    Good(name="bundle-v5-newer-trust", shows="a longer ledger, and a later version of the trust file", undecided=_PLAIN, make=_busy),
-    Good(name="report-v5-items", shows="measurements that follow from the disclosed per-item log", undecided=_ALONE, make=_itemised),
+    Good(name="bundle-v6-newer-trust", shows="a longer ledger, and a later version of the trust file", undecided=_PLAIN, make=_busy),
+    Good(name="report-v6-items", shows="measurements that follow from the disclosed per-item log", undecided=_ALONE, make=_itemised),
     Good(name="receipt-v1", shows="a requester's receipt by itself", undecided=_RECEIPT,
          make=lambda: laid(bundles.receipt(tale()), file="receipt.json")),
     Good(name="receipt-v1-kept-head", shows="a receipt whose ticket the newest ledger still has", undecided=_RECEIPT, make=_kept_receipt),

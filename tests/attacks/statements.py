@@ -220,7 +220,7 @@ _SIGNATURE = (
            make=lambda: _signed_bytes(payload_of(_envelope()).replace(b'"attempt":1', b'"attempt":1,"attempt":2'))),
     Attack(name="version-unknown", holds=REPORT_KEY, done="a report of a version that is not known here", step="signature",
            status="cannot decide",
-           make=lambda: _signed_bytes(payload_of(_envelope()).replace(b"unlearning-audit/v5", b"unlearning-audit/v9"))),
+           make=lambda: _signed_bytes(payload_of(_envelope()).replace(b"unlearning-audit/v6", b"unlearning-audit/v9"))),
 )  # fmt: skip
 _CONTENT = (
     Attack(name="verdict-flipped-and-signed", numbers=(6,), holds=REPORT_KEY, done="PASS signed over numbers that fail", step="content",

@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING
 
 from rtbf.errors import RecordBroken
 from rtbf.evidence.canonical import digest_of
-from rtbf.lm.restored import is_restored
 from rtbf.plan.record import PlannedProbe
 from rtbf.report.check.judging import always_stated, judged_again, probes_of
-from rtbf.report.check.versions import Measured
+from rtbf.report.check.proofs import require_proof, require_restored
+from rtbf.report.check.versions import Measured, Proven, proof_of
 from rtbf.report.predicate import Predicate
 from rtbf.verify.record import ProbeResult
 
 if TYPE_CHECKING:
     from rtbf.report.check.versions import AnyPredicate, Body
-    from rtbf.report.predicate import Subject, UnlearnedPart
+    from rtbf.report.predicate import Subject
     from rtbf.report.predicate_v3 import PlannedProbeV3
     from rtbf.verify.frozen.record_v1 import ProbeResult as ProbeResultV1
 
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
 _PROBABILITY = re.compile(r"(0|1|0\.[0-9]{1,30}|1\.0{1,30}|[0-9](\.[0-9]{1,30})?[eE]-[0-9]{1,3})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -41,9 +40,10 @@ def require_consistent(body: Body) -> None:
     _require_plan_kept(predicate)
     if isinstance(predicate, Measured):
         _require_qualification(predicate)
+    if isinstance(predicate, Proven):
+        require_proof(predicate.unlearned, proof_of(predicate))
     if isinstance(predicate, Predicate):
-        _require_proof(predicate.unlearned)
-        _require_restored(body.subject, predicate.unlearned)
+        require_restored(body.subject, predicate.unlearned)
     _require_limits(predicate)
     _require_verdict(predicate)
 
@@ -120,36 +120,6 @@ def _require_qualification(predicate: Measured) -> None:
         raise ValueError("a qualification that had lapsed before unlearning began, called in date")
     if not used.is_in_date and planned.ends_on >= issued_on:
         raise ValueError("a qualification that had not lapsed when the report was issued, called lapsed")
-
-
-def _require_proof(unlearned: UnlearnedPart) -> None:
-    """A proof belongs to weights that were made anew, and to no others; what it counts and names is well-formed."""
-    proof = unlearned.proof
-    if (unlearned.kind == "retrained") != (proof is not None):
-        raise ValueError("weights made anew without saying how, or a proof of weights that were not")
-    if proof is None:
-        return
-    ends = () if proof.rerun is None else (proof.rerun.expected, proof.rerun.found)
-    if not all(_DIGEST.fullmatch(text) for text in (proof.recipe_digest, proof.inputs_digest, *ends, *proof.unaudited)):
-        raise ValueError("a proof that names something by what is no digest")
-    if min(proof.inputs, proof.forgotten_inputs, proof.near_duplicates or 0, proof.run_words) < 0:
-        raise ValueError("a proof that counts less than nothing")
-    # Of a shard it is counted in the shard's own steps: the one that was drawn need not be one that was trained.
-    last = unlearned.steps if proof.shards is None else proof.shards.slices * proof.shards.slice_steps
-    if proof.rerun is not None and not 0 <= proof.rerun.from_step < proof.rerun.to_step <= last:
-        raise ValueError("a second run of steps that the method did not take")
-
-
-def _require_restored(subjects: tuple[Subject, ...], unlearned: UnlearnedPart) -> None:
-    """Where a base is said to be served again, the listed files are that base's and the note beside them, and nothing was trained."""
-    proof = unlearned.proof
-    if proof is None or proof.restored is None:
-        return
-    files = [(subject.name, subject.digest.sha256) for subject in subjects]
-    if not is_restored(files, unlearned.base_digest, proof.restored):
-        raise ValueError("the listed files are not those of the base that is said to be served again")
-    if proof.inputs or proof.rerun is not None or unlearned.steps:
-        raise ValueError("a base that is served as it was, and a training besides")
 
 
 def _require_limits(predicate: AnyPredicate) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rtbf.report.check.versions import Measured
-from rtbf.report.predicate import Predicate
+from rtbf.report.check.versions import Measured, proof_of
 from rtbf.report.words import PROBES
 from rtbf.verify import claim, verdict
 from rtbf.verify.frozen import claim_v1, verdict_v1
@@ -39,7 +38,7 @@ def judged_again(predicate: AnyPredicate) -> Verdict | VerdictV1:
             class_requested=asked,
             artefact_kind=kind,
             qualification=predicate.measured.qualification,
-            proof=predicate.unlearned.proof if isinstance(predicate, Predicate) else None,
+            proof=proof_of(predicate),
         )
     return verdict_v1.judge(predicate.probes, class_requested=asked, artefact_kind=kind)
 

@@ -186,7 +186,7 @@ def test_a_swapped_payload_type_is_refused_even_when_signed(good_envelope: bytes
 
 @pytest.mark.parametrize("field", ["_type", "predicateType"])
 def test_an_unknown_statement_version_cannot_be_decided(field: str, good_trust: bytes) -> None:
-    forged = _forged(lambda statement: statement.update({field: statement[field].replace("/v1", "/v9").replace("/v5", "/v9")}))
+    forged = _forged(lambda statement: statement.update({field: statement[field].replace("/v1", "/v9").replace("/v6", "/v9")}))
 
     outcome = check_report(forged, good_trust)
 

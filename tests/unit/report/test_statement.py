@@ -29,7 +29,7 @@ def test_statement_is_in_toto_v1_about_the_artefact_files() -> None:
     statement = build_statement(made)
 
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
-    assert statement["predicateType"] == "https://rtbf.example/attestations/unlearning-audit/v5"
+    assert statement["predicateType"] == "https://rtbf.example/attestations/unlearning-audit/v6"
     assert [subject["name"] for subject in statement["subject"]] == ["config.json", "model.safetensors", "tokenizer.json"]
     # printf "not really weights" | sha256sum
     assert statement["subject"][1]["digest"] == {"sha256": "6bc9509551b471fd7d25a12b99a9d825e866b1ad02f9f9b5071757ab66d30e68"}

@@ -66,7 +66,7 @@ def test_a_lie_in_a_report_of_the_first_version_is_still_refused(change: Any, st
 def test_a_statement_of_today_does_not_pass_as_one_of_the_first_version(good_trust: bytes) -> None:
     """Else a signer could drop the lawful parts by naming the older version."""
     statement = builders.build_statement(builders.case())
-    statement["predicateType"] = statement["predicateType"].replace("/v5", "/v1")
+    statement["predicateType"] = statement["predicateType"].replace("/v6", "/v1")
 
     outcome = check_report(builders.signed(statement), good_trust)
 

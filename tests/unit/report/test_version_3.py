@@ -73,9 +73,9 @@ def test_a_lie_in_a_report_of_the_third_version_is_still_refused(change: Any) ->
 def test_neither_version_passes_as_the_other(good_trust: bytes) -> None:
     """Else a signer could choose the rule that suits."""
     older = builders.build_statement(builders.case())
-    older["predicateType"] = older["predicateType"].replace("/v5", "/v3")
+    older["predicateType"] = older["predicateType"].replace("/v6", "/v3")
 
     as_third = check_report(builders.signed(older), good_trust)
-    as_todays = _signed_anew(lambda body: body.update(predicateType=body["predicateType"].replace("/v3", "/v5")))
+    as_todays = _signed_anew(lambda body: body.update(predicateType=body["predicateType"].replace("/v3", "/v6")))
 
     assert (as_third.status, as_todays.status) == ("bad", "bad")
