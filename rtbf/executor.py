@@ -175,7 +175,8 @@ def _plan(
 
 def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: Progress, work: WorkSettings) -> None:
     _require_ml()
-    from rtbf.material.unlearning import rebuilding_work, unlearned_model, unlearning_material  # noqa: PLC0415
+    from rtbf.material.unlearning import bounded_work, rebuilding_work, unlearned_model, unlearning_material  # noqa: PLC0415
+    from rtbf.unlearn.accounted import accounted  # noqa: PLC0415
     from rtbf.unlearn.anew import rebuild  # noqa: PLC0415
     from rtbf.unlearn.run import unlearn  # noqa: PLC0415
 
@@ -192,6 +193,8 @@ def _unlearn(installation: Installation, ticket_id: str, actor: str, progress: P
         inputs = rebuilding_work(installation, plan, withheld=withheld, threads=work.torch_threads)
         along = inputs.along
         record, served = rebuild(plan, digest, inputs, folder, progress=progress)
+    elif method_card(plan.method).class_cap == "dp":
+        record, served = accounted(plan, digest, bounded_work(installation, plan, withheld=withheld))
     else:
         material, original = unlearning_material(installation, plan, withheld=withheld, threads=work.torch_threads)
         record, served = unlearn(plan, digest, material, original, folder, progress=progress)

@@ -72,6 +72,10 @@ def why_no_control(model: Model, ancestors: Sequence[Model], found_in: set[str],
 
     Arguments as for `why_not_retrained`; `tokens` are those of the corpus.
     """
+    if dict(model.recipe).get("recipe") == "dp":
+        return "a control of a private model would be another private training, which differs from this one by its noise already"
+    if ancestors and dict(ancestors[0].recipe).get("recipe") == "dp" and any(part.version in found_in for part in ancestors[0].trained_on):
+        return "the private base was trained with the person's records: whatever is made from it may hold what its certificate bounds"
     if (reason := why_not_retrained(model, ancestors, found_in)) is not None:
         return reason
     flops = 6 * parameters * tokens * expected_epochs(dict(model.recipe))

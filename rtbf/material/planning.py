@@ -139,7 +139,10 @@ def _kind_of(request: PlanRequest) -> str:
     card = method_card(request.named_method)
     if card.artefact == "adapter":
         return "merged" if request.is_merged else "adapter"
-    return "retrained" if card.artefact == "weights" else "unchanged"
+    is_bounded = card.class_cap == "dp"
+    if card.artefact == "weights":
+        return "private" if is_bounded else "retrained"
+    return "accounted" if is_bounded else "unchanged"
 
 
 def _measure_level(

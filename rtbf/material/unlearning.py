@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING
 from rtbf.corpora.reading import read_records
 from rtbf.corpora.shared_runs import RUN_WORDS, sharing_records
 from rtbf.errors import PlanImpossible
+from rtbf.footprint.record import Footprint
 from rtbf.foundry.controls import ancestors_of, why_not_dropped, why_not_retrained
 from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.recipes.sharded.shape import FAMILY, STATE
 from rtbf.lm.record import Model, Removal
+from rtbf.material.bounds import private_base, private_training_of
 from rtbf.material.originals import base_of, original_of, records_gone, selected_records, unlearned_ids
 from rtbf.material.shards import served_revision, shard_inputs
 from rtbf.plan.card import method_card
+from rtbf.plan.lineage import lineage_facts, why_unfit
 from rtbf.store import registry
+from rtbf.store.records import record_with_digest
+from rtbf.unlearn.accounted import Bounded
 from rtbf.unlearn.anew import Remaining
 from rtbf.unlearn.run import Material
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rtbf.installation import Installation
     from rtbf.plan.record import Plan
+    from rtbf.unlearn.method import PrivateBase
     from rtbf.unlearn.record import Unlearned
 
 
@@ -71,7 +78,11 @@ def rebuilding_work(installation: Installation, plan: Plan, *, withheld: tuple[s
             expected="nothing held or decided to be kept of what the adapter was trained on",
             remedy="plan again with another method, or when the hold is released",
         )
-    reason = (why_not_dropped if trains_on_nothing else why_not_retrained)(model, ancestors, {plan.forget.version})
+    card = method_card(plan.method)
+    if card.class_cap == "dp":
+        reason = why_unfit(lineage_facts(model, ancestors, {plan.forget.version}), card.works_on)
+    else:
+        reason = (why_not_dropped if trains_on_nothing else why_not_retrained)(model, ancestors, {plan.forget.version})
     if reason is not None or model.seed is None:
         raise PlanImpossible(found=str(reason), expected="a model whose training is recorded", remedy="plan again with another method")
     forgotten = set(plan.forget.record_ids) - set(withheld)
@@ -93,7 +104,45 @@ def rebuilding_work(installation: Installation, plan: Plan, *, withheld: tuple[s
         unaudited=tuple(ancestor.digest for ancestor in ancestors if not ancestor.trained_on),
         shards=None if shards is None else shards.work,
         along=() if shards is None else shards.along,
+        private=_private(installation, plan, model, ancestors, forgotten) if card.class_cap == "dp" else None,
     )
+
+
+def bounded_work(installation: Installation, plan: Plan, *, withheld: tuple[str, ...]) -> Bounded:
+    """Return the private training of the plan's model itself, whose bound is stated with nothing done; arguments as above.
+
+    Raises PlanImpossible when the model is not, or no longer, what the plan took it for, or policy does not let a bound suffice.
+    """
+    original, entry = original_of(installation, plan)
+    with installation.transaction() as session:
+        model = registry.model_with_digest(session, plan.model_digest).model
+    ancestors = ancestors_of(installation, model)
+    reason = why_unfit(lineage_facts(model, ancestors, {plan.forget.version}), method_card(plan.method).works_on)
+    if reason is None and not installation.policy.dp_without_compute:
+        reason = "policy no longer lets a bound suffice (RTBF_DP_WITHOUT_COMPUTE)"
+    if reason is not None:
+        raise PlanImpossible(found=reason, expected="a private model, and that policy", remedy="plan again with another method")
+    gone = records_gone(model, plan.forget.version)
+    return Bounded(
+        original=original,
+        recipe=model.recipe,
+        inputs=[record.record_id for record in read_records(entry, installation.home.resolved) if record.record_id not in gone],
+        withheld=withheld,
+        run_words=RUN_WORDS,
+        unaudited=tuple(ancestor.digest for ancestor in ancestors if not ancestor.trained_on),
+        private=_private(installation, plan, model, ancestors, set(plan.forget.record_ids) - set(withheld)),
+    )
+
+
+def _private(installation: Installation, plan: Plan, model: Model, ancestors: Sequence[Model], forgotten: set[str]) -> PrivateBase:
+    private = private_training_of(model, ancestors)
+    with installation.transaction() as session:
+        footprint = record_with_digest(session, plan.ticket_id, Footprint, plan.footprint_digest)
+    if private is None or footprint is None:
+        raise PlanImpossible(
+            found="a model without private training, or a plan whose footprint is gone", expected="both", remedy="plan again"
+        )
+    return private_base(installation, private, footprint, plan.forget.version, forgotten)
 
 
 def unlearned_model(installation: Installation, plan: Plan, plan_digest: str, record: Unlearned, along: tuple[Removal, ...] = ()) -> Model:

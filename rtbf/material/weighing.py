@@ -17,6 +17,7 @@ from rtbf.lm.encoding import training_items
 from rtbf.lm.load import context_tokens, load_model, load_tokenizer, prepare_torch
 from rtbf.lm.recipes.plain import SAVED_EVERY_EPOCHS
 from rtbf.lm.scoring import score_items, tokens_of
+from rtbf.material.bounds import why_no_bound
 from rtbf.material.originals import earlier_records, records_gone
 from rtbf.material.questions import Told
 from rtbf.material.shards import shard_reach
@@ -142,7 +143,10 @@ def plan_basis(
     has_controls = looked.no_control is None and profile_named(profile).controls > 0
     shards = _shard_reach(installation, model, trained, selection)
     held = held_records(holds, selection.forget.corpus, reached.version, now) - gone
-    choice = _chosen(installation, request, original, lineage, looked, shards, left_s, held=len(held), has_controls=has_controls)
+    no_bound = why_no_bound(installation, model, ancestors, view.footprint, reached.version, selection.forget.record_ids)
+    choice = _chosen(
+        installation, request, original, lineage, looked, shards, left_s, held=len(held), no_bound=no_bound, has_controls=has_controls
+    )
     return Basis(
         request=replace(request, method=choice.method),
         model=model,
@@ -262,6 +266,7 @@ def _chosen(
     left_s: float | None,
     *,
     held: int,
+    no_bound: str | None,
     has_controls: bool,
 ) -> Choice:
     cards = method_cards()
@@ -275,6 +280,7 @@ def _chosen(
         held_records=held,
         qualified=_qualifications(installation, request, original, looked, cards, has_controls=has_controls),
         may_certify=installation.policy.dp_without_compute,
+        no_bound=no_bound,
     )
     return choose_option(cards, request, situation)
 

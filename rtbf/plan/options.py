@@ -79,6 +79,7 @@ class Situation:
     held_records       records that the model was trained on, whoever they are about, and that a live hold names
     qualified          the newest qualification by method, as far as there is one
     may_certify        whether policy accepts class dp without any compute
+    no_bound           why a private training behind the model bounds these records not; None where it does, or where there is none
     """
 
     lineage: LineageFacts
@@ -90,6 +91,7 @@ class Situation:
     held_records: int
     qualified: Mapping[str, Qualification]
     may_certify: bool
+    no_bound: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,8 +125,12 @@ def class_rank(name: GuaranteeClass) -> int:
 def class_in_reach(card: MethodCard, *, is_merged: bool) -> tuple[GuaranteeClass, str]:
     """Return the strongest class of the artefact as served, whatever a card says of its method, and why (DESIGN §2)."""
     if card.artefact == "none":
-        bound = "; the training that made them bounds each subject's influence" if card.class_cap == "dp" else ""
-        return card.class_cap, f"the weights stay as they are{bound}"
+        if card.class_cap == "dp":
+            return card.class_cap, (
+                "the weights stay as they are; the training that made them bounds each subject's influence, "
+                "and policy lets that suffice (RTBF_DP_WITHOUT_COMPUTE)"
+            )
+        return card.class_cap, "the weights stay as they are"
     if card.artefact == "weights" and card.class_cap == "dp":
         return card.class_cap, "what remains is trained on a base whose own training bounds each subject's influence"
     if card.artefact == "weights" and card.trains_on == "nothing":
@@ -186,6 +192,8 @@ def _why_not(card: MethodCard, request: PlanRequest, situation: Situation) -> It
         yield "how the model was trained is not recorded, so what it takes to train it again is not known"
     if card.trains_on == "nothing" and situation.held_records:
         yield f"{situation.held_records} record(s) under a hold among those that the adapter was trained on, which it would take away too"
+    if card.class_cap == "dp" and situation.no_bound is not None:
+        yield situation.no_bound
     if card.artefact == "none" and card.class_cap == "dp" and not situation.may_certify:
         yield "policy asks for more than a bound that was there before (RTBF_DP_WITHOUT_COMPUTE)"
     if card.artefact == "weights" and not request.is_merged:

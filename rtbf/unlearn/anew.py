@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from rtbf.lm.recipes.plain import Base
     from rtbf.lm.record import Removal
     from rtbf.plan.record import Plan
-    from rtbf.unlearn.method import ShardWork
+    from rtbf.unlearn.method import PrivateBase, ShardWork
+    from rtbf.unlearn.record import ArtefactKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,7 @@ class Remaining:
     near_duplicates   how many inputs share a run of `run_words` words with a forgotten record
     unaudited         digests of bases whose own data nobody recorded
     along             what other tickets remove in the same run: none of it is among the records
+    private           the private training that a method of class dp leans on
     """
 
     records: Sequence[Record]
@@ -54,6 +56,7 @@ class Remaining:
     unaudited: tuple[str, ...]
     shards: ShardWork | None = None
     along: tuple[Removal, ...] = ()
+    private: PrivateBase | None = None
 
 
 def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *, progress: Progress = silent) -> tuple[Unlearned, Path]:
@@ -64,7 +67,8 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
     """
     forgotten = set(plan.forget.record_ids) - set(remaining.withheld)
     ids = [record.record_id for record in remaining.records]
-    trains_on = method_card(plan.method).trains_on
+    card = method_card(plan.method)
+    trains_on = card.trains_on
     trains_on_nothing = trains_on == "nothing"
     has_wrong_number = bool(ids) if trains_on_nothing else not ids and trains_on == "remaining"
     if has_wrong_number or not forgotten.isdisjoint(ids):
@@ -75,7 +79,9 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
         )
     make_private_folder(folder)
     told = "restoring the base" if trains_on_nothing else "training anew"
-    target, states = folder / "retrained", folder / "checkpoint"
+    kind: ArtefactKind = "private" if card.class_cap == "dp" else "retrained"
+    target, states = folder / kind, folder / "checkpoint"
+    retained = set(plan.retain.record_ids)
     built: Rebuilt = load("method", plan.method).rebuild(
         Rebuild(
             records=remaining.records,
@@ -88,6 +94,9 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
             states=states,
             progress=lambda _step, done, total: progress(told, done, total),
             shards=remaining.shards,
+            settings=plan.parameters,
+            watched=[record for record in remaining.records if record.record_id in retained],
+            private=remaining.private,
         )
     )
     shutil.rmtree(states, ignore_errors=True)
@@ -98,7 +107,7 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
         attempt=plan.attempt,
         plan_digest=plan_digest,
         method=plan.method,
-        kind="retrained",
+        kind=kind,
         artefact_digest=digest_of_files(files),
         files=files,
         base_digest=plan.model_digest,
@@ -109,7 +118,7 @@ def rebuild(plan: Plan, plan_digest: str, remaining: Remaining, folder: Path, *,
         environment=environment(),
         proof=TrainingProof(
             procedure=plan.method if trains_on_nothing else dict(remaining.parameters)["recipe"],
-            recipe_digest=digest_of(list(map(list, remaining.parameters))),
+            recipe_digest=digest_of(list(map(list, built.recipe or remaining.parameters))),
             inputs=len(ids),
             inputs_digest=digest_of(ids),
             forgotten_inputs=len(forgotten.intersection(ids)),

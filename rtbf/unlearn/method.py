@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from rtbf.corpora.corpus import Record
+    from rtbf.lm.recipes.dp.certificate import DpCertificate
     from rtbf.lm.recipes.plain import Base
     from rtbf.lm.recipes.sharded.family import Family
     from rtbf.lm.recipes.sharded.state import ShardState
@@ -60,6 +61,22 @@ class ShardWork:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PrivateBase:
+    """A private training that the ticket's records may have had a part in: its certificate, and what of them it bounds.
+
+    untrained         what that training started from
+    subject_records   of the ticket's records in its corpus those that name one subject and no other: all of them the same, or nothing
+                      may be said of the person; `outside_records`: those that name several, which the training left out
+    """
+
+    certificate: DpCertificate
+    certificate_digest: str
+    untrained: Base
+    subject_records: int
+    outside_records: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rebuild:
     """What a method works on that makes the weights anew.
 
@@ -71,6 +88,9 @@ class Rebuild:
     target       the folder the new weights will lie in, written whole or not at all
     states       a folder for the states of a run that is killed; the caller deletes it
     shards       of a model that was trained in shards
+    settings     what the plan says of this method's own parameters
+    watched      those of `records` that the plan retains and measures on
+    private      the private training that the base is, for a method of class dp
     """
 
     records: Sequence[Record]
@@ -83,12 +103,16 @@ class Rebuild:
     states: Path
     progress: Progress
     shards: ShardWork | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    watched: Sequence[Record] = ()
+    private: PrivateBase | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rebuilt:
     """How many steps the recipe took, and the stretch of it that was run a second time, if any was.
 
+    recipe            that was run, where it is not the original's own
     restored          digest of the base whose files are served again, of a method that trains nothing
     shards, privacy   the parts of the proof that this method has to show, if any (`rtbf.unlearn.record.TrainingProof`)
     """
@@ -98,6 +122,7 @@ class Rebuilt:
     restored: str | None = None
     shards: ShardsProof | None = None
     privacy: PrivacyProof | None = None
+    recipe: tuple[tuple[str, str], ...] | None = None
 
 
 def retain_nll_mean(pair: Pair) -> torch.Tensor:

@@ -147,7 +147,10 @@ class TrainingProof:
 
     inputs             records that the training was given
     inputs_digest      of the list of their ids, in the order of the corpus
-    forgotten_inputs   how many of them the ticket asked to be forgotten: none, or the method failed
+    procedure          how the weights were made: the name of a recipe, or of the method where it trains nothing. "dp" stands for a
+                       private training with nothing on top (kind `accounted`): there the records are among the inputs and counted,
+                       nobody looks for near duplicates, nothing is run again, and for class dp `privacy` alone is read
+    forgotten_inputs   how many of them the ticket asked to be forgotten: none, or the method failed; but see "dp" above
     near_duplicates    how many others share a run of `run_words` words with a forgotten record; None where nobody looked
     rerun              None where nothing was run again
     unaudited          digests of the bases that the weights started from and whose own data nobody recorded

@@ -1,6 +1,7 @@
 """The laws every unlearning method keeps, run over all cards: a new file is covered without a new test.
 
-At this writing "npo", "gradient_difference" and "noop"; what makes the weights anew is held to its laws in tests/stages.
+At this writing "npo", "gradient_difference" and "noop"; what makes the weights anew, or leans on how they were made, is held to
+its laws in tests/stages.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 CARDS = sorted(method_cards().values(), key=lambda card: card.name)
 TRAINING = [card for card in CARDS if card.artefact == "adapter"]
 REBUILDING = [card for card in CARDS if card.artefact == "weights"]
-IDLE = [card for card in CARDS if card.artefact == "none"]
+IDLE = [card for card in CARDS if card.artefact == "none" and card.class_cap == "none"]
+ACCOUNTED = [card for card in CARDS if card.artefact == "none" and card.class_cap != "none"]
 
 RECORDS = tiny.records(people=3)
 FORGET, RETAIN = RECORDS[:20], RECORDS[20:]
@@ -90,6 +92,7 @@ def test_there_are_methods_of_every_kind() -> None:
     assert {"npo", "gradient_difference"} <= {card.name for card in TRAINING}
     assert {"full_retrain", "adapter_drop"} <= {card.name for card in REBUILDING}
     assert [card.name for card in IDLE] == ["noop"]
+    assert [card.name for card in ACCOUNTED] == ["dp_certificate"]
 
 
 @each_training_method
@@ -178,6 +181,15 @@ def test_a_method_without_artefact_leaves_the_original_and_claims_no_class(card:
     assert record.artefact_digest == original.digest
     assert card.class_cap == "none"
     assert not hasattr(load("method", card.name), "loss")
+
+
+@pytest.mark.parametrize("card", ACCOUNTED, ids=lambda card: card.name)
+def test_a_method_that_does_nothing_claims_no_more_than_a_private_training_gave(card: MethodCard) -> None:
+    module = load("method", card.name)
+
+    assert (card.class_cap, card.works_on, card.parameters) == ("dp", ("dp",), ())
+    assert not hasattr(module, "loss")
+    assert not hasattr(module, "rebuild")
 
 
 @each_method

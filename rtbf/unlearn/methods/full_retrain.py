@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from rtbf.lm.recipes.plain import train
-from rtbf.lm.stretch import KeptStretch, run_again
 from rtbf.unlearn.method import Rebuilt
-from rtbf.unlearn.record import Rerun
+from rtbf.unlearn.second_run import trained_and_run_again
 
 if TYPE_CHECKING:
     from rtbf.lm.stretch import RunStates
+    from rtbf.progress import Progress
     from rtbf.unlearn.method import Rebuild
 
 CARD = {
@@ -37,14 +35,8 @@ CARD = {
 
 def rebuild(work: Rebuild) -> Rebuilt:
     """Train on the remaining records and write the new weights; then run the kept stretch again."""
-    states = KeptStretch(folder=work.states, seed=work.seed)
-    taken = [0]
 
-    def told(step: str, done: int, total: int) -> None:
-        taken[0] = max(taken[0], total)
-        work.progress(step, done, total)
-
-    def trained(checkpoint: RunStates) -> None:
+    def trained(checkpoint: RunStates, progress: Progress) -> None:
         train(
             records=work.records,
             parameters=work.parameters,
@@ -53,14 +45,8 @@ def rebuild(work: Rebuild) -> Rebuilt:
             tokenizer_from=work.original,
             target=work.target,
             checkpoint=checkpoint,
-            progress=told,
+            progress=progress,
         )
 
-    if not (states.is_ended() and work.target.is_dir()):
-        trained(states)
-    kept = states.kept()
-    found = run_again(kept, trained)
-    rerun = Rerun(
-        from_step=kept.from_step, to_step=kept.to_step, expected=kept.digest, found=found, is_bitwise=not torch.cuda.is_available()
-    )
-    return Rebuilt(steps=taken[0], rerun=rerun)
+    steps, rerun = trained_and_run_again(trained, work.states, work)
+    return Rebuilt(steps=steps, rerun=rerun)
