@@ -55,3 +55,8 @@ def family(base: Base, folder: Path, *, keys: ShardKeys | None = None, seed: int
         seed=seed,
         base=base,
     )
+
+
+def other_keys() -> ShardKeys:
+    """Return keys that open nothing of the others."""
+    return DerivedKeys(secret=bytes(32))
