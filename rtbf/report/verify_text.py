@@ -73,7 +73,7 @@ the one whose files were measured; and, without an outside witness or a tree hea
 operator shows everybody the same ledger.
 """
 
-_SEEN_BEFORE = "Viewers print \"valid\" for a PDF"
+_SEEN_BEFORE = 'Viewers print "valid" for a PDF'
 _SHARDS = """\
 7. A model in shards. Where statement.json has `unlearned.proof.shards`, ask the operator to train a shard again while you look:
    `rtbf model replay MODEL --revision N --shard K`. It reads no checkpoint, only the records that the registry names, and must

@@ -1,7 +1,7 @@
 """Plain words for what the statement says in codes: probes, classes, regimes, reasons. Read by people who write no code.
 
 Standard library only. The table of probes is PROTOCOL §1; a probe that was not run is listed from it as "not tested".
-Words for what was asked (sets, forms, states, profiles) are in `asked_words`, the meanings of codes in `rtbf.verify.claim`.
+Words for what was asked (sets, forms, states, profiles) are in `asked_words`, the meanings of codes in `rtbf.verify.codes`.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ STAGES = ("ticket", "footprint", "plan", "unlearn", "verify", "report")
 MAY_READ_BEYOND_RECORDS = {
     ("report", "rtbf.verify.verdict"): "the offline checker recomputes the decision (DESIGN §3); standard library only",
     ("report", "rtbf.verify.claim"): "and the words it permits; standard library only",
+    ("report", "rtbf.verify.codes"): "and what its codes mean; standard library only",
     ("report", "rtbf.verify.item_log"): "the offline checker reads a disclosed item log",
     ("report", "rtbf.verify.probe"): "what a probe is, for annotations",
     ("report", "rtbf.verify.measure"): "and computes the probes from it again by the verifier's arithmetic; no torch",

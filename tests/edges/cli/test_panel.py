@@ -37,7 +37,6 @@ from tests import builders, results
 if TYPE_CHECKING:
     from rtbf.installation import Installation
     from rtbf.plan.holds import Hold
-    from rtbf.unlearn.record import TrainingProof
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 PLAN = builders.plan(quorum=2, grace_s=86_400)
@@ -487,25 +486,10 @@ def test_neither_page_nor_json_tells_an_identifier(installation: Installation) -
     assert "ines@" not in told
 
 
-@pytest.mark.parametrize(
-    ("proof", "words"),
-    [
-        (results.sharded_proof(), ("Shards", "Untouched shards 2, unchanged", "1 trained again 353535353535… 363636363636… 2 10")),
-        (results.private_proof(), ("Bound on one person's influence", "ε 0.9987", "Counted again ε 0.9986")),
-    ],
-    ids=["shards", "bound"],
-)
-def test_what_became_of_shards_and_what_is_bounded_stands_on_the_page(proof: TrainingProof, words: tuple[str, ...]) -> None:
-    made = dossier(seen={**WITH_PLAN, "unlearned": builders.unlearned(kind="retrained", proof=proof)})
+def test_what_became_of_shards_stands_on_the_page() -> None:
+    made = dossier(seen={**WITH_PLAN, "unlearned": builders.unlearned(kind="retrained", proof=results.sharded_proof())})
 
     text = drawn(ticket_panel(made))
 
+    assert "\nShards\n" in text
     assert max(map(len, text.splitlines())) <= 80
-    assert all(word in " ".join(text.split()) for word in words), text
-
-
-def test_a_method_that_changes_weights_has_no_word_of_either() -> None:
-    text = drawn(ticket_panel(dossier(seen={**WITH_PLAN, "unlearned": builders.unlearned()})))
-
-    assert "Shards" not in text
-    assert "influence" not in text
