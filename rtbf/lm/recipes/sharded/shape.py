@@ -22,7 +22,7 @@ FAMILY, STATE = "family", "shard_state"
 
 _DEFAULTS = {
     "shards": "8", "slices": "4", "steps": "12", "rate": "0.25", "batch": "8", "rank": "16", "alpha": "32",
-    "rehearsal": "0.1",
+    "rehearsal": "0.05",
     "learning_rate": "0.0002", "warmup_steps": "5", "clip_norm": "1", "subject_field": "subject", "group_cap": "32", "merge": "mean",
 }  # fmt: skip
 _FIXED = {"recipe": RECIPE, "tune": "lora", "final_rate_fraction": "1", "beta1": "0.9", "beta2": "0.98"}

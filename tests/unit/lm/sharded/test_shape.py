@@ -14,7 +14,7 @@ def test_what_is_not_set_is_the_default_and_all_of_it_is_recorded() -> None:
 
     assert (found["recipe"], found["shards"], found["merge"], found["final_rate_fraction"]) == ("sharded", "16", "sum", "1")
     shape = shape_of(found)
-    assert (shape.shards, shape.slices, shape.rehearsal, shape.merge) == (16, 4, 0.1, "sum")
+    assert (shape.shards, shape.slices, shape.rehearsal, shape.merge) == (16, 4, 0.05, "sum")
 
 
 @pytest.mark.parametrize(
