@@ -80,6 +80,11 @@ def expected_visits(records: Mapping[Place, int], shape: Shape) -> dict[tuple[in
     }
 
 
+def visits(shape: Shape) -> float:
+    """Return how often a record is visited on average: in its own slice, and in those later ones that its slice happens to have."""
+    return shape.rate * shape.steps * (1 + shape.rehearsal * (shape.slices - 1) / 2)
+
+
 def drawn_share(shape: Shape, subjects: int, draw: int) -> float:
     """Return the share of a full training that erasing random people re-runs, places drawn by a key of its own; one record a person."""
     dice = random.Random(f"shards:{subjects}:{draw}")
@@ -101,7 +106,6 @@ def erase(corpus: Corpus, settings: Mapping[str, str], batches: Sequence[int], p
     trained = family(corpus, folder / "all", settings)
     state, _ = train_family(trained, corpus.members)
     family_took = _since(mark)
-    people = len(corpus.members) // RECORDS_EACH
     sizes = [
         trained.generation(shard, entry.generation).size_bytes() for shard, entry in enumerate(state.shards) if entry.generation is not None
     ]
@@ -111,7 +115,7 @@ def erase(corpus: Corpus, settings: Mapping[str, str], batches: Sequence[int], p
     full = tokens_through(trained, trained.inputs(corpus.members, trained.places()), lengths)
     done = []
     for count in batches:
-        gone = {f"person {number}" for number in random.Random(f"erase:{count}").sample(range(people), count)}
+        gone = {f"person {number}" for number in _who(trained, corpus, count)}
         rest = [record for record in corpus.members if record.fields[-1][1] not in gone]
         shutil.copytree(folder / "all", folder / f"without-{count}")
         mark = _start()
@@ -159,6 +163,20 @@ def tokens_through(family: Family, every: Sequence[Inputs], lengths: Mapping[str
             steps = range((number - 1) * shape.steps + 1, number * shape.steps + 1)
             found[shard, number] = sum(lengths[record_id] for step in steps for record_id in drawn_records(shape, key, inputs, step))
     return found
+
+
+def _who(trained: Family, corpus: Corpus, count: int) -> list[int]:
+    """Return the people to erase: for one, whose re-run is the median of all people's (one draw tells little); for more, random ones."""
+    people = len(corpus.members) // RECORDS_EACH
+    if count > 1:
+        return random.Random(f"erase:{count}").sample(range(people), count)
+    places = trained.places()
+    own = [places[corpus.members[person * RECORDS_EACH].record_id] for person in range(people)]
+    shares = []
+    for person, place in enumerate(own):
+        left = expected_visits(_counted([each for other, each in enumerate(own) if other != person]), trained.shape)
+        shares.append((_tokens([(place.shard, place.slice)], left, trained.shape), person))
+    return [sorted(shares)[people // 2][1]]
 
 
 def _counted(places: Sequence[Place]) -> dict[Place, int]:

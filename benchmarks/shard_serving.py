@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MERGED = {"mean": "merged, mean", "root": "merged, sum / √S", "sum": "merged, sum"}
-WAYS = ("routed", "mean of logits", *MERGED.values())
+ROUTED, AVERAGED = "routed", "mean of logits"
 SPEED_ITEMS, SPEED_ROUNDS = 64, 5
 
 
@@ -105,9 +105,9 @@ def _ways(served: Served, places: Mapping[str, int], asked: Asked) -> list[Row]:
     if count > 1:
         strangers = {item.record_id: live[place % len(live)] for place, item in enumerate([*asked.shown, *asked.held])}
         known = [know_routed(served, items, {**places, **strangers}) for items in (asked.members, asked.shown, asked.held)]
-        rows = [Row(shards=count, way="routed", members=known[0], shown=known[1], held=known[2])]
+        rows = [Row(shards=count, way=ROUTED, members=known[0], shown=known[1], held=known[2])]
         known = [know_apart(served, items) for items in (asked.members, asked.shown, asked.held)]
-        rows.append(Row(shards=count, way="mean of logits", members=known[0], shown=known[1], held=known[2]))
+        rows.append(Row(shards=count, way=AVERAGED, members=known[0], shown=known[1], held=known[2]))
     else:
         rows = []
     for rule, way in MERGED.items():

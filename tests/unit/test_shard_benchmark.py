@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.marked_page import fill, table
-from benchmarks.shard_erasure import DRAWN_SUBJECTS, drawn_share, expected_visits
+from benchmarks.shard_erasure import DRAWN_SUBJECTS, drawn_share, expected_visits, visits
 from benchmarks.shard_trial import every_nth
 from rtbf.corpora.corpus import Record
 from rtbf.lm.recipes.sharded.assignment import Place
@@ -23,6 +23,11 @@ def test_a_later_slice_visits_its_own_records_in_full_and_earlier_ones_by_the_re
 
     # Own: 10 steps · 0.5 · records; of four earlier records another 10 · 0.5 · 0.2 · 4 = 4.
     assert visits == pytest.approx({(0, 1): 20, (0, 2): 14, (1, 1): 0, (1, 2): 30})
+
+
+def test_a_record_is_visited_as_often_as_its_place_gives_on_average() -> None:
+    # First slice: 10 · 0.5 and then 10 · 0.5 · 0.2; last slice: 10 · 0.5.
+    assert visits(_shape()) == pytest.approx((6 + 5) / 2)
 
 
 def test_in_one_shard_of_one_slice_everybody_who_stays_is_run_again() -> None:
