@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rtbf.cli.certificate import certificate_lines
+from rtbf.cli.certificate import certificate_lines, certificate_shape
 from rtbf.cli.context import CliContext, emit
 from rtbf.cli.progress import shown_progress
 from rtbf.cli.shards import replay as replay_command
@@ -118,11 +117,19 @@ def train(  # noqa: PLR0917 - click hands over every option
     left_out = sum(len(part.excluded) for part in trained.trained_on)
     without = f", without {left_out} about people who ask or asked to be left out" if left_out else ""
     named = f"\n{barred.quarantined} record(s) hold the name of such a person, or of a namesake: see `rtbf suppress check`"
+    certificate = certificate_shape(installation, registered)
+    terms = "" if certificate is None else "\n" + "\n".join(certificate_lines(certificate))
     emit(
         context,
-        {**_shape(registered), "recipe": {"name": recipe, **dict(trained.recipe)}, "quarantined": barred.quarantined},
+        {
+            **_shape(registered),
+            "recipe": {"name": recipe, **dict(trained.recipe)},
+            "quarantined": barred.quarantined,
+            "certificate": certificate,
+        },
         lambda: (
             f"model {name} revision {trained.revision} trained on {records} record(s) of {corpus}{without}, seed {seed}\n{trained.digest}"
+            + terms
             + (named if barred.quarantined else "")
         ),
     )
@@ -160,19 +167,17 @@ def list_all(context: CliContext) -> None:
 def show(context: CliContext, name: str) -> None:
     """Show the live revision of the model NAME: recipe, data, removals and files."""
     # As above.
-    from rtbf.foundry.certificates import CERTIFICATE, certificate_of  # noqa: PLC0415
     from rtbf.store.registry import live_model  # noqa: PLC0415
 
     installation = context.open_installation()
     with installation.transaction() as session:
         registered = live_model(session, name)
-    is_private = registered.model.origin == "trained" and CERTIFICATE in dict(registered.model.recipe)
     shape = {
         **_shape(registered),
         "location": registered.location,
         "seed": registered.model.seed,
         "recipe": dict(registered.model.recipe),
-        "certificate": asdict(certificate_of(installation, registered)) if is_private else None,
+        "certificate": certificate_shape(installation, registered),
         "environment": dict(registered.model.environment),
         "files": [{"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in registered.model.files],
     }

@@ -104,6 +104,8 @@ def test_a_private_model_shows_its_terms_and_its_recipe_wherever_it_is_listed(de
     assert (certificate["subjects"], certificate["population"], certificate["k_max"]) == (61, 81, 3)
     assert certificate["epsilon_prv"] in told
     assert "guesses about 20 canaries" in told
+    # All 8 guesses right would refute 0.78 and no more.
+    assert "too few canaries to refute" in told
     assert listed == {"base": "plain", "private": "dp", "helper": "plain"}
     assert "recipe dp" in lineage
     assert decided.terminal("model", "show", "helper", "--json").json["certificate"] is None

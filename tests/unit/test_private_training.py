@@ -187,7 +187,7 @@ def test_a_training_whose_audit_refutes_its_budget_is_not_registered(
     before = _keys(owned)
     coins = canary_coins(SecretBytes(SECRET), 200)
     told = iter([[0.0] * 200, [-1.0 if is_in else 1.0 for is_in in coins]])
-    monkeypatch.setattr(canaries, "_mean_nats", lambda *_: next(told))
+    monkeypatch.setattr(canaries, "canary_nats", lambda *_: next(told))
 
     with pytest.raises(PrivacyRefuted, match="80 of 80 guesses"):
         _train(owned, canaries="200", epsilon="2", rate="0.5", population="1000")

@@ -57,8 +57,8 @@ def audit_of(model: PeftModel, canaries: Canaries, *, epsilon: float, delta: flo
     if not canaries.coins:
         return None
     with model.disable_adapter():
-        before = _mean_nats(model, canaries)
-    scores = gains(before, _mean_nats(model, canaries))
+        before = canary_nats(model, canaries)
+    scores = gains(before, canary_nats(model, canaries))
     found = audited(scores, canaries.coins, guesses_of(len(scores)), delta=delta)
     if found.refutes(epsilon):
         raise PrivacyRefuted(
@@ -82,8 +82,8 @@ def canary_counts(audit: CanaryAudit) -> CanaryCounts:
     )
 
 
-def _mean_nats(model: torch.nn.Module, canaries: Canaries) -> list[float]:
-    """Return each canary's NLL per answer token; of one that takes several sequences, their mean."""
+def canary_nats(model: torch.nn.Module, canaries: Canaries) -> list[float]:
+    """Return each canary's NLL per answer token, planted or not; of one that takes several sequences, their mean."""
     flat = nats_of(model, [item for own in canaries.items.values() for item in own])
     found, start = [], 0
     for own in canaries.items.values():

@@ -265,7 +265,7 @@ def test_a_training_that_its_own_audit_refutes_is_refused_and_leaves_nothing(
     """The guesses are handed the coins, as a training would that remembers every canary."""
     coins = canary_coins(SECRET, 200)
     told = [iter([[0.0] * 200, [-1.0 if is_in else 1.0 for is_in in coins]])]
-    monkeypatch.setattr(canaries, "_mean_nats", lambda *_: next(told[0]))
+    monkeypatch.setattr(canaries, "canary_nats", lambda *_: next(told[0]))
 
     with pytest.raises(PrivacyRefuted, match=r"80 of 80 guesses about 200 canaries right"):
         _train(base, tmp_path / "a", canaries="200", epsilon="2", rate="0.5", population="1000")
