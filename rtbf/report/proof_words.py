@@ -31,7 +31,7 @@ def shards_facts(shards: Mapping[str, Any]) -> list[tuple[str, str]]:
     kept, differing = shards["kept_steps"], shards["differing_steps"]
     log = "of all of them, who took part is what the remaining records give" if not differing else f"{differing} NAME OTHER PARTICIPANTS"
     others = shards["together_with"]
-    size = f"{shards['shards']} shards of {shards['slices']} slices of {shards['slice_steps']} steps"
+    size = f"{shards['shards']} shards (no. 0 to {shards['shards'] - 1}) of {shards['slices']} slices of {shards['slice_steps']} steps"
     together = f"the records of {others} other ticket{'' if others == 1 else 's'} left too" if others else "this ticket alone"
     return [
         ("Sharded training", f"family {shards['family']}: {size}"),
@@ -48,7 +48,7 @@ def shards_rows(shards: Mapping[str, Any]) -> list[list[str]]:
     return [
         [
             str(change["shard"]),
-            CHANGES[change["change"]],
+            "served again" if change["change"] == "untouched" and change["before"] is None else CHANGES[change["change"]],
             _short(change["before"]),
             _short(change["after"]),
             "–" if change["first_slice"] is None else str(change["first_slice"]),
@@ -102,8 +102,18 @@ def _warm_start(start: Mapping[str, Any]) -> str:
 
 def _untouched(shards: Mapping[str, Any]) -> str:
     untouched = [change for change in shards["changes"] if change["change"] == "untouched"]
-    changed = sum(change["before"] != change["after"] for change in untouched)
-    return f"{len(untouched)}, {f'OF WHICH {changed} CHANGED' if changed else 'unchanged'}" if untouched else "none"
+    changed = sum(map(_is_unsound, untouched))
+    back = sum(change["before"] is None and change["after"] is not None for change in untouched)
+    off = sum(change["before"] is None and change["after"] is None for change in untouched)
+    told = [f"OF WHICH {changed} CHANGED" if changed else "unchanged"]
+    told += [f"{back} of them served again"] if back else []
+    told += [f"{off} of them served neither before nor now"] if off else []
+    return f"{len(untouched)}, {', '.join(told)}" if untouched else "none"
+
+
+def _is_unsound(change: Mapping[str, Any]) -> bool:
+    """Return whether a shard that is said to be untouched has another state; served again after it was off is none (`verify.proof`)."""
+    return change["change"] == "untouched" and change["before"] not in {None, change["after"]}
 
 
 def _is_at_least(value: str | None, bound: str) -> bool:

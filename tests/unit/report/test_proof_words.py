@@ -62,6 +62,13 @@ def test_an_untouched_shard_that_changed_and_a_log_that_differs_are_not_passed_o
     assert dict(shards_facts(odd))["Log of what was kept"] == "50 steps; 3 NAME OTHER PARTICIPANTS"
 
 
+def test_a_shard_that_is_served_again_or_still_off_has_not_changed() -> None:
+    seen = _shards(changes=(replace(FIRST, before=None), AGAIN, replace(LAST, before=None, after=None)))
+
+    assert dict(shards_facts(seen))["Untouched shards"] == "2, unchanged, 1 of them served again, 1 of them served neither before nor now"
+    assert [row[:3] for row in shards_rows(seen)] == [["0", "served again", "none"], ["1", "trained again", "353535353535…"]]
+
+
 def test_a_bound_is_told_with_its_account_its_cap_and_what_lies_outside_it() -> None:
     facts = dict(privacy_facts(_privacy(outside_records=2)))
 
