@@ -88,8 +88,8 @@ def contradicted(proof: Json | None, aimed: str) -> tuple[set[str], set[str]]:  
 def of_training(proof: Json) -> tuple[Json, Json]:
     again, shards = proof["rerun"], proof.get("shards")
     differs, changes = again is not None and again["expected"] != again["found"], shards["changes"] if shards else []
-    kinds = {one["change"] for one in changes}
-    idle = kinds <= {"untouched", "switched_off"} and "switched_off" in kinds and not any(one["steps"] for one in changes)
+    ran = any(one["steps"] or one["change"] == "retrained" for one in changes)
+    idle = None in {one["after"] for one in changes} and not ran
     against = {"INPUTS": proof["forgotten_inputs"], "NEAR_DUPLICATE": proof["near_duplicates"]}
     against["RERUN_DIFFERS"] = differs and again["is_bitwise"]
     lacks = {"NOT_SCANNED": proof["near_duplicates"] is None, "NO_SHARDS": not shards and proof["procedure"] == "sharded"}

@@ -109,11 +109,13 @@ def _bounded(
     privacy: PrivacyProof,
 ) -> Iterable[str]:
     """Say what the bound is, for whom, who counted it, and what could have refuted it (PROTOCOL §3, class D)."""
+    is_bound_alone = proof.procedure == "dp"
+    on_what = "these weights" if is_bound_alone else "the base of these weights"
     yield (
         f"The influence of the {privacy.unit} ({privacy.subject_records} records, of which the training used {privacy.k_max} at most) "
-        f"on the base of these weights is bounded: the odds of any event change by at most a factor e^{privacy.epsilon}, up to "
-        f"{privacy.delta}, according to the accountant {privacy.accountant} (certificate {privacy.certificate}; counted again from its "
-        f"terms: {privacy.epsilon_recomputed})."
+        f"on {on_what} is bounded: the odds of any event change by at most a factor e^{privacy.epsilon}, up to {privacy.delta}, "
+        f"according to the accountant {privacy.accountant} (certificate {privacy.certificate}; counted again from its terms: "
+        f"{privacy.epsilon_recomputed})."
     )
     if privacy.outside_records:
         yield f"{privacy.outside_records} further records of the ticket name several people and were left out of that training."
@@ -123,7 +125,9 @@ def _bounded(
             f"The empirical audit ({audit.right} of {audit.guesses} guesses about {audit.canaries} canaries right) could have detected an "
             f"epsilon up to {audit.best_refutable}, at level {audit.level}, and did not."
         )
-    if proof.procedure != "dp":
+    if is_bound_alone:
+        yield "Nothing was trained or taken out for this ticket: the weights are those that were served before, and the bound is theirs."
+    else:
         yield from _came_about(proof)
     yield from _looked_at(probes, findings, status_of)
     if privacy.warm_start is not None:
@@ -165,12 +169,18 @@ def _of_shards(shards: ShardsProof) -> Iterable[str]:
     again = sum(change.steps for change in shards.changes)
     told = {
         "retrained": f"trained again ({again} of {shards.shards * shards.slices * shards.slice_steps} steps)",
-        "switched_off": "not served any more, with everybody else in them",
+        "switched_off": "not served any more, with everybody else in it",
         "emptied": "without any record left, hence without an adapter",
     }
-    parts = [f"{', '.join(map(str, named[kind]))} {words}" for kind, words in told.items() if named[kind]]
+    # Shards count from 0: a bare number would read as how many there are.
+    parts = [f"no. {', '.join(map(str, named[kind]))} {words}" for kind, words in told.items() if named[kind]]
     rest = shards.shards - sum(map(len, named.values()))
-    yield f"Of the {shards.shards} shards of family {shards.family}: {'; '.join([*parts, f'{rest} unchanged'])}."
+    untouched = [change for change in shards.changes if change.change == "untouched"]
+    off = sum(change.after is None for change in untouched)
+    back = sum(change.before is None and change.after is not None for change in untouched)
+    besides = f"{f', of which {off} served neither before nor now' if off else ''}{f', of which {back} served again' if back else ''}"
+    told_of = "; ".join([*parts, f"{rest} unchanged{besides}"])
+    yield f"Of the {shards.shards} shards (no. 0 to {shards.shards - 1}) of family {shards.family}: {told_of}."
     yield f"In all {shards.kept_steps} logged steps that were kept, who took part is what the remaining records give."
     if shards.together_with:
         yield f"The records of {shards.together_with} other tickets left in the same run."

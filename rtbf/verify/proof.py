@@ -64,12 +64,16 @@ def _training(proof: TrainingProof) -> tuple[dict[str, bool], dict[str, bool]]:
 
 
 def _was_nothing_trained(proof: TrainingProof) -> bool:
-    """Return whether there is nothing to run a second time: a base is served again, or shards were only switched off."""
+    """Return whether there is nothing to run a second time: a base is served again, or shards are only not served any more.
+
+    A shard that an earlier ticket had switched off counts as well: whoever shared it with that ticket finds it off already. Where every
+    shard is served as before, a stretch is asked for, or whoever wants to skip it would call each of them untouched.
+    """
     if proof.shards is None:
         return proof.restored is not None
-    return all(change.change in {"untouched", "switched_off"} and change.steps == 0 for change in proof.shards.changes) and any(
-        change.change == "switched_off" for change in proof.shards.changes
-    )
+    changes = proof.shards.changes
+    was_nothing_run = all(change.change != "retrained" and change.steps == 0 for change in changes)
+    return was_nothing_run and any(change.after is None for change in changes)
 
 
 def _shards(proof: TrainingProof) -> tuple[dict[str, bool], dict[str, bool]]:

@@ -173,7 +173,7 @@ def test_a_retraining_in_shards_passes_and_its_claim_names_what_was_done_to_each
     verdict = _judge(proof=sharded_proof(together_with=2))
 
     assert (verdict.status, verdict.class_awarded) == ("PASS", "exact")
-    assert "Of the 3 shards of family 0123456789abcdef: 1 trained again (10 of 60 steps); 2 unchanged." in verdict.claim
+    assert "Of the 3 shards (no. 0 to 2) of family 0123456789abcdef: no. 1 trained again (10 of 60 steps); 2 unchanged." in verdict.claim
     assert "In all 50 logged steps that were kept, who took part is what the remaining records give." in verdict.claim
     assert "The records of 2 other tickets left in the same run." in verdict.claim
     assert "Steps 11 to 20 of shard 2, run a second time, ended in the same bits." in verdict.claim
@@ -208,15 +208,40 @@ def test_shards_that_were_only_switched_off_have_nothing_to_run_again() -> None:
     untouched = replace(sharded_proof(changes=(FIRST, replace(LAST, shard=1), LAST), rerun_shard=None), rerun=None)
 
     assert _judge(proof=off).status == "PASS"
-    assert "1 not served any more, with everybody else in them; 2 unchanged" in _judge(proof=off).claim
+    assert "no. 1 not served any more, with everybody else in it; 2 unchanged." in _judge(proof=off).claim
     # Of a retraining that found nothing to train a slice is run again all the same.
     assert _judge(proof=untouched).codes == ("PROOF:NOT_RERUN",)
+
+
+def test_whoever_shared_a_shard_that_an_earlier_ticket_switched_off_needs_no_second_run() -> None:
+    already = replace(OFF, change="untouched", before=None)
+    proof = replace(sharded_proof(changes=(FIRST, already, LAST), rerun_shard=None), rerun=None)
+
+    verdict = _judge(proof=proof)
+
+    assert verdict.status == "PASS"
+    assert "family 0123456789abcdef: 3 unchanged, of which 1 served neither before nor now." in verdict.claim
+
+
+def test_where_the_last_records_of_every_shard_left_there_is_nothing_to_run_again() -> None:
+    emptied = tuple(replace(OFF, shard=shard, change="emptied") for shard in range(3))
+
+    assert _judge(proof=replace(sharded_proof(changes=emptied, kept_steps=0, rerun_shard=None), rerun=None)).status == "PASS"
+
+
+def test_a_shard_that_is_off_beside_one_that_was_trained_again_excuses_no_second_run() -> None:
+    proof = replace(sharded_proof(changes=(FIRST, AGAIN_TRAINED, replace(OFF, shard=2)), rerun_shard=None), rerun=None)
+
+    assert _judge(proof=proof).codes == ("PROOF:NOT_RERUN",)
 
 
 def test_a_shard_that_is_served_again_after_it_was_off_has_not_changed() -> None:
     back = replace(FIRST, before=None)
 
-    assert _judge(proof=sharded_proof(changes=(back, AGAIN_TRAINED, LAST))).status == "PASS"
+    verdict = _judge(proof=sharded_proof(changes=(back, AGAIN_TRAINED, LAST)))
+
+    assert verdict.status == "PASS"
+    assert "2 unchanged, of which 1 served again." in verdict.claim
 
 
 def test_a_sharded_procedure_without_its_shards_is_missing_them() -> None:
@@ -281,6 +306,8 @@ def test_where_nothing_was_done_the_account_alone_speaks_and_only_for_class_dp()
 
     assert (verdict.status, verdict.class_awarded) == ("PASS", "dp")
     assert "made anew" not in verdict.claim
+    assert "used 20 at most) on these weights is bounded" in verdict.claim
+    assert "Nothing was trained or taken out for this ticket: the weights are those that were served before" in verdict.claim
     assert _judge(asked="exact", kind="accounted", proof=alone).class_awarded == "dp"
     assert _judge(asked="exact", kind="retrained", proof=alone).status == "FAIL"
     assert _judge(asked="dp", kind="accounted", proof=None).codes == ("PROOF:NO_PROOF",)
