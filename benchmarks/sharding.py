@@ -2,7 +2,8 @@
 
 Trains tiny models on a CPU with fixed seeds: a base on some people, then others' records in S = 1, 4, 8, 16 shards, served in each
 way, against one plain adapter with the same visits to each record. Writes the tables of docs/reference/sharding.md and its pictures.
-`--quick` takes the demo community and S = 4 only, prints, and writes nothing. Ends with 1 where bytes differ that must be equal.
+`--quick` takes the demo community and S = 4 only, prints, and writes nothing. Ends with 1, and leaves the page as it was,
+where bytes differ that must be equal or a bar of DESIGN §9 is missed.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ ONE_BAR, BATCH_BAR, BATCH, ONE_DRAWS, BATCH_DRAWS = 0.04, 0.50, 20, 200, 50
 
 
 def main() -> int:
-    """Train, measure, print, write; return 1 when an erasure's bytes are not those of a training without the people."""
+    """Train, measure, print, write; return 1 when an erasure's bytes are not those of a training without the people, or a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the demo community, S = 4, one erasure; prints only")
     is_quick = parser.parse_args().quick
@@ -63,12 +64,12 @@ def main() -> int:
             rows, _ = worth(corpus, (4,), SETTINGS, [_plain(SETTINGS, RANK)], root)
             found = erase(corpus, {**SETTINGS, "shards": "4"}, (1,), _plain(SETTINGS, RANK), root / "erase")
             _print_worth(corpus, rows)
-            are_equal = _print_erasures(found)
+            is_well = _print_erasures(found)
         else:
-            are_equal = _whole(root)
+            is_well = _whole(root)
     print(f"took      {time.perf_counter() - started_s:.0f} s")
     print(describe_machine(["torch", "transformers", "peft"], threads=1))
-    return 0 if are_equal else 1
+    return 0 if is_well else 1
 
 
 def _whole(root: Path) -> bool:
@@ -76,24 +77,30 @@ def _whole(root: Path) -> bool:
         community(root / "community", members=24, others=68, base_epochs=6),
         tofu(root / "tofu", members=20, others=40, base_epochs=8),
     )
-    text = PAGE.read_text(encoding="utf-8")
     every: dict[str, list[Row]] = {}
     speeds: list[Speed] = []
     for corpus, name in zip(corpora, ("community", "tofu"), strict=True):
         every[name], speeds = worth(corpus, SHARDS, SETTINGS, [_plain(SETTINGS, RANK * SHARDS[-1]), _plain(SETTINGS, RANK)], root / name)
         _print_worth(corpus, every[name])
-        text = fill(text, name, _worth_table(every[name]), WRITER)
     found = erase(corpora[0], GRID, (1, 6), _plain(GRID, RANK), root / "erase")
     are_equal = _print_erasures(found)
-    text = fill(text, "speed", _speed_table(speeds), WRITER)
-    text = fill(text, "bars", _bars(), WRITER)
-    text = fill(text, "erasures", _erasure_table(found), WRITER)
-    text = fill(text, "machine", describe_machine(["torch", "transformers", "peft"], threads=1).removeprefix("machine").strip(), WRITER)
-    if are_equal:
-        PAGE.write_text(text, encoding="utf-8")
-        for name, rows in every.items():
-            (PICTURES / f"sharding-{name}.svg").write_text(_picture(name, rows), encoding="utf-8")
-    return are_equal
+    bars, are_kept = _bars()
+    if not (are_equal and are_kept):
+        return False
+    parts = {
+        **{name: _worth_table(rows) for name, rows in every.items()},
+        "speed": _speed_table(speeds),
+        "bars": bars,
+        "erasures": _erasure_table(found),
+        "machine": describe_machine(["torch", "transformers", "peft"], threads=1).removeprefix("machine").strip(),
+    }
+    text = PAGE.read_text(encoding="utf-8")  # as late as this: somebody may have written on it meanwhile
+    for name, part in parts.items():
+        text = fill(text, name, part, WRITER)
+    PAGE.write_text(text, encoding="utf-8")
+    for name, rows in every.items():
+        (PICTURES / f"sharding-{name}.svg").write_text(_picture(name, rows), encoding="utf-8")
+    return True
 
 
 def _plain(settings: Mapping[str, str], rank: int) -> dict[str, str]:
@@ -130,8 +137,10 @@ def _speed_table(speeds: Sequence[Speed]) -> str:
     return table((f"S={SHARDS[-1]}, rank {SETTINGS['rank']}", "rate ÷ plain adapter's", "weights in memory, MiB"), rows)
 
 
-def _bars() -> str:
+def _bars() -> tuple[str, bool]:
+    """Return the table, and whether the bars hold at the rehearsal that the families here have, which is the recipe's default."""
     rows = []
+    are_kept = True
     for rehearsal in ("0", SETTINGS["rehearsal"], "0.1"):
         shape = shape_of(dict(sharded_parameters({**GRID, "rehearsal": rehearsal})))
         share = Fraction(rehearsal)
@@ -143,10 +152,11 @@ def _bars() -> str:
             print(
                 f"bar       {subjects} at once, S=16 R=8, rehearsal {rehearsal}: {mean:.2%} of a full training (bar {bar:.0%})", flush=True
             )
+            are_kept = are_kept and (mean <= bar or rehearsal != SETTINGS["rehearsal"])
             rows.append(
                 (rehearsal, f"{subjects}", f"{draws}", f"{mean:.2%}", f"{closed:.2%}", f"{bar:.0%}", "kept" if mean <= bar else "missed")
             )
-    return table(("rehearsal", "people at once", "draws", "mean share re-run", "closed form", "bar", ""), rows)
+    return table(("rehearsal", "people at once", "draws", "mean share re-run", "closed form", "bar", ""), rows), are_kept
 
 
 def _erasure_rows(found: Erasures) -> list[tuple[str, ...]]:
