@@ -2,10 +2,11 @@
 
 Done another way here: the archive is read byte by byte (PKWARE APPNOTE), signatures and time-stamps by the program `openssl`, proofs by
 recursion from the definitions of PATH and PROOF (RFC 9162 §2.1.3.1, §2.1.4.1), notes by one regular expression (C2SP), the verdict in
-exact fractions (second_verdict.py, beside this file). Canonical JSON is what `json.dumps` writes with sorted keys: RFC 8785's bytes
-where, as here, keys are ASCII and no number is a float. Whatever is missing or of an unforeseen type is refused. Bundles are of the third
-version on; earlier reports have none. Not looked at: a PDF's signature, model files, item logs, receipts, heads from elsewhere,
-sizes; what no rule below reads of a statement: other models' digests, legal clock, fixed sentences, a claim's words.
+exact fractions (second_verdict.py, beside this file), a proof's parts in second_proof.py. Canonical JSON is what `json.dumps` writes with
+sorted keys: RFC 8785's bytes where, as here, keys are ASCII and no number is a float. Whatever is missing or of an unforeseen type is
+refused. Bundles are of the third version on; earlier reports have none. Not looked at: a PDF's signature, model files, item logs,
+receipts, heads from elsewhere, sizes; what no rule below reads of a statement: other models' digests, legal clock, fixed sentences, a
+claim's words.
 """
 
 # fmt: off
@@ -29,8 +30,10 @@ KEY, EVENT = "id alg role spki not_before not_after revoked_at name", "actor dat
 TYPES = [("https://in-toto.io/Statement/v1", f"https://rtbf.example/attestations/unlearning-audit/v{n}") for n in (3, 4, 5, 6)]
 PARTS = ("report ticket clock footprint decisions holds lineage plan approvals quorum unlearned measured probes verdict limitations key "
          "trail not_tested residuals recipients notices lapses_when supersedes time_stamp declarations records software")
+KINDS = ("unchanged merged adapter", "retrained", "private accounted")  # of artefacts: until version 4, since 5, since 6
 PLANNED = "probe_id name family unit direction margin margin_origin code_digest".split()
 RULES = runpy.run_path(str(Path(__file__).with_name("second_verdict.py")))  # which shares no code with `rtbf` either
+PROOFS = runpy.run_path(str(Path(__file__).with_name("second_proof.py")))  # nor does this
 STATES = {one[0]: one for one in "received identifying locating planning awaiting_approval unlearning verifying closed".split()}
 MOVES = {"identity.asked": "ri", "identity.established": "rlil", "footprint.completed": "lp", "footprint.reopened": "pl",
     "plan.frozen": "pa", "plan.superseded": "ap", "unlearning.started": "au", "unlearning.abandoned": "up", "unlearning.finished": "uv",
@@ -43,7 +46,7 @@ def verdict_on(bundle: bytes | Mapping[str, bytes], trust: bytes, root: str | No
         anchor = read_trust(trust, root)
         check_own_trust(files["trust.json"], trust, anchor)
         body = read_statement(files, anchor)
-        check_content(body["subject"], body["predicate"], body["is_fourth"])
+        check_content(body["subject"], body["predicate"], body["version"])
         check_approvals(body["predicate"], {key["id"]: key for key in anchor["keys"]})
         events = read_events(files, body["predicate"], anchor)
         check_story(events, body["predicate"])
@@ -137,13 +140,18 @@ def read_statement(files: dict[str, bytes], trust: Json) -> Json:
         is_good, told = openssl(asked, cms=cms, roots=roots)
         need(is_good and SHA256 + hashlib.sha256(files["report.dsse.json"]).digest() in told and found[0] in told, "time: a stamp on what")
         need(max(issued - timedelta(minutes=5), at(signer["not_before"])) <= stamped < at(signer["revoked_at"] or EVER), "time: when")
-    return body | {"is_fourth": version != TYPES[0]}
-def check_content(subjects: list[Json], p: Json, is_fourth: bool) -> None:  # noqa: FBT001
+    return body | {"version": 3 + TYPES.index(version)}
+def check_content(subjects: list[Json], p: Json, version: int) -> None:
+    is_fourth = version > 3
     pairs, plan, kind = sorted([one["name"], one["digest"]["sha256"]] for one in subjects), p["plan"], p["measured"]["artefact_kind"]
     need(len(dict(pairs)) == len(pairs) and not {part for name, _ in pairs for part in name.split("/")} & {"", ".", ".."}, "content: names")
     need("sha256:" + sha(canonical(pairs)) == p["unlearned"]["artefact_digest"] and kind == p["unlearned"]["kind"], "content: the artefact")
     made = {arm["digest"] for arm in p["measured"]["arms"] if arm["role"] == "unlearned"}
     need(kind == "adapter" or made == {p["unlearned"]["artefact_digest"]}, "content: other weights measured than made")
+    need(kind in " ".join(KINDS[: max(1, version - 3)]).split() and ("proof" in p["unlearned"]) == (version > 4), "content: of what kind")
+    need((p["unlearned"].get("proof") is not None) == (kind in " ".join(KINDS[1:])), "content: made anew without a proof, or the reverse")
+    if proof := p["unlearned"].get("proof"):
+        PROOFS["check_proof"](proof, p["unlearned"], pairs, version)
     fixed = PLANNED + ["role"] * is_fourth
     planned, measured = (sorted([one[name] for name in fixed] for one in part["probes"]) for part in (plan, p))
     need(planned == measured and len({one["probe_id"] for one in p["probes"]}) == len(planned), "content: other probes than planned")

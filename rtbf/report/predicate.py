@@ -1,7 +1,7 @@
 """The shape of the signed statement: one definition that the builder fills and the offline checker reads back.
 
-An in-toto Statement v1 with the fifth version of our predicate, which follows PROTOCOL §4 as far as the records go;
-`predicate_v1` to `predicate_v4` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no
+An in-toto Statement v1 with the sixth version of our predicate, which follows PROTOCOL §4 as far as the records go;
+`predicate_v1` to `predicate_v5` keep the earlier ones. Counts instead of record ids, commitments instead of identifiers: no
 personal data. Every number is an integer or decimal text, never a float.
 """
 

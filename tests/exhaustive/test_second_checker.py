@@ -16,20 +16,21 @@ import pytest
 
 from rtbf.evidence.merkle import EMPTY, extend, hash_leaf, prove_consistency, prove_inclusion, root_of
 from rtbf.report.bundle import write_bundle
-from rtbf.report.check.run import check_archive, check_bundle
+from rtbf.report.check.run import check_archive, check_bundle, check_report
 from rtbf.unlearn.record import PrivacyProof, ShardChange, ShardsProof, TrainingProof
 from rtbf.verify.frozen import verdict_v1
 from rtbf.verify.frozen.record_v1 import Interval as IntervalV1
 from rtbf.verify.record import Interval, QualificationUse
 from rtbf.verify.verdict import judge
-from tests import builders, bundles, frozen_results, results, second_checker
+from tests import builders, bundles, frozen_results, proven, results, second_checker
 from tests.bundles import SERVICE, Told
 from tests.second_checker import both_roots, climbed, verdict_on
 from tests.second_verdict import check_first, check_second
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from rtbf.report.statement import Case
     from rtbf.verify.frozen.record_v1 import ProbeResult as ProbeResultV1
     from rtbf.verify.record import ProbeResult
 
@@ -38,6 +39,7 @@ LEAST_FOLDERS = 26
 MUTANTS = 300
 VERDICTS = 400
 OUT_OF_REACH = {"pdf"}
+BESIDE = ("second_verdict.py", "second_proof.py")
 TRUST = bundles.trust_bytes()
 ROOT = json.loads(second_checker.opened(TRUST, "application/vnd.rtbf.trust+json")[3])["root"]
 
@@ -85,6 +87,11 @@ def _swapped(first: int, second: int) -> list[Told]:
     return told
 
 
+def _of_shards(*path: Any, value: Any) -> dict[str, Any]:
+    """Return a lie about a model in shards: a change of its proof at the path."""
+    return {"made": proven.sharded_case(), "statement": _put("unlearned", "proof", *path, value=value)}
+
+
 THIEF = builders.signing_key(bytes(32))
 LIES: dict[str, dict[str, Any]] = {
     "signed by nobody we know": {"envelope_key": THIEF},
@@ -106,6 +113,22 @@ LIES: dict[str, dict[str, Any]] = {
     "few records": {"statement": _put("probes", 1, "n_records", value=17)},
     "a witness": {"statement": _put("probes", 1, "witnesses", value=1)},
     "a level of confidence too low": {"statement": _put("probes", 1, "interval", "level", value="0.8")},
+    "a proof of nothing": {"statement": _put("unlearned", "proof", value=asdict(results.training_proof()))},
+    "a record of the person among the inputs": _of_shards("forgotten_inputs", value=1),
+    "another word in a proof": _of_shards("note", value="audited"),
+    "shards of which one is not told of": _of_shards("shards", "shards", value=4),
+    "more shards than anybody has": _of_shards("shards", "shards", value=2**53 - 1),
+    "a shard that changed by itself": _of_shards("shards", "changes", 0, "after", value=builders.sha(99)),
+    "steps that nobody took": _of_shards("shards", "changes", 0, "steps", value=10),
+    "a shard trained from another slice": _of_shards("shards", "changes", 1, "first_slice", value=1),
+    "a second run of a shard that is not there": _of_shards("shards", "rerun_shard", value=-1),
+    "a second run over two slices": _of_shards("rerun", "from_step", value=9),
+    "a log that names others": _of_shards("shards", "differing_steps", value=1),
+    "a part without an account": {"made": proven.private_case(), "statement": _put("unlearned", "proof", "privacy", value=None)},
+    "a smaller epsilon": {"made": proven.private_case(), "statement": _put("unlearned", "proof", "privacy", "epsilon", value="0.5")},
+    "more right guesses than guesses": {
+        "made": proven.private_case(), "statement": _put("unlearned", "proof", "privacy", "audit", "right", value=41),
+    },
     "other weights": {"statement": _put("unlearned", "artefact_digest", value=builders.sha(99))},
     "another approver": {"statement": _put("approvals", 0, "actor_id", value="act_other")},
     "an approval by the planner": {"statement": _put("plan", "planned_by", value=builders.APPROVER)},
@@ -156,19 +179,21 @@ TRUTHS: dict[str, dict[str, Any]] = {
     "a letter afterwards": {"after": [Told(type="notice.sent", time="2026-03-03T00:00:00.000Z", data={"to": "requester"})]},
     "a token that nobody judges": {"token": lambda _: b"stamp"},
     "a failed erasure": {"made": builders.case((builders.leaking_probe("F2"), builders.probe_result("U1")))},
+    "a model in shards": {"made": proven.sharded_case()},
+    "a training on a private base": {"made": proven.private_case()},
     "an undecided one": {"made": builders.case((builders.probe_result("F2", n_records=5), builders.probe_result("U1")))},
 }
 
 
 def test_the_second_checker_is_short_and_stands_alone() -> None:
-    for place in (Path(second_checker.__file__), Path(second_checker.__file__).with_name("second_verdict.py")):
+    for place in (Path(second_checker.__file__).with_name(name) for name in ("second_checker.py", *BESIDE)):
         source = place.read_text(encoding="utf-8")
 
         assert len(source.splitlines()) <= 300
         assert not re.search(r"^\s*(import|from)\s+(rtbf|tests)\b", source, re.MULTILINE)
         assert "__import__" not in source
         assert "importlib" not in source
-        assert [name for name in re.findall(r'with_name\("([a-z_.]*)"\)', source) if name != "second_verdict.py"] == []
+        assert [name for name in re.findall(r'with_name\("([a-z_.]*)"\)', source) if name not in BESIDE] == []
 
 
 def test_both_agree_on_every_golden_bundle() -> None:
@@ -197,6 +222,46 @@ def test_both_refuse_a_liar_with_the_keys(name: str) -> None:
     first, second = _first(bundle, TRUST), verdict_on(bundle, TRUST)
 
     assert (first[0], second[0]) == (False, False)
+
+
+CLAIMED = "the stated findings, codes or claim are not those that the numbers give"
+FOREIGN: tuple[Any, ...] = (None, True, False, 0, 1, -1, 10**9, 2**53 - 1, "", "x", "0.5", "-1", builders.sha(97), [], [1], {}, {"a": 1})
+
+
+def _leaves(value: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of everything in a JSON value, parts that hold others among them."""
+    if path:
+        yield path
+    if isinstance(value, dict | list):
+        for step, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(part, *path, step)
+
+
+@pytest.mark.parametrize("made", [proven.sharded_case(), proven.private_case()], ids=["shards", "private"])
+def test_both_refuse_a_foreign_value_in_a_proof_but_for_the_words_of_its_claim(made: Case) -> None:
+    """The second one reads no claim: where it accepts a changed proof that the first refuses, the claim alone is at fault."""
+    honest = builders.build_statement(made)
+    of_one_only, tried = set(), 0
+
+    for path in _leaves(honest["predicate"]["unlearned"]["proof"]):
+        for value in FOREIGN:
+            body = json.loads(json.dumps(honest))
+            _put("unlearned", "proof", *path, value=value)(body)
+            first, second = check_report(builders.signed(body), TRUST), _content_holds(body)
+            tried += 1
+            is_about_words = second and first.refusal is not None and first.refusal.found == CLAIMED
+            of_one_only |= set() if (first.status == "ok") == second or is_about_words else {(path, repr(value))}
+
+    assert tried > 500
+    assert of_one_only == set()
+
+
+def _content_holds(body: dict[str, Any]) -> bool:
+    try:
+        second_checker.check_content(body["subject"], body["predicate"], 6)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _mutated(original: bytes, dice: random.Random) -> bytes:

@@ -30,6 +30,7 @@ EARLIER = frozenset(
         *("report-v1", "report-v2", "report-v3-items", "report-v4-items", "report-v5-items", "bundle-v3", "bundle-v4", "bundle-v5"),
         *(f"bundle-v3-{name}" for name in _OF_THIRD.split()),
         *(f"bundle-v{version}-{name}" for version in (4, 5) for name in _OF_FOURTH.split()),
+        "bundle-v5-retrained",
     }
 )
 """Issued by earlier releases, whose code is gone, or by the whole program with real models: no table makes them."""

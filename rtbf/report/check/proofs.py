@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from rtbf.unlearn.record import CanaryFigures, PrivacyProof, ShardChange, ShardsProof, TrainingProof
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_AMOUNT = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+_AMOUNT = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30}")
+_MEAN = re.compile(rf"{_AMOUNT.pattern}|not finite")
+"""A training may end in no number at all, and the record says so."""
 _PROVEN_KINDS = frozenset({"retrained", "private", "accounted"})
 _PRIVATE_KINDS = frozenset({"private", "accounted"})
 
@@ -36,8 +38,8 @@ def require_proof(unlearned: UnlearnedPart | UnlearnedPartV5, proof: TrainingPro
     last = unlearned.steps if proof.shards is None else proof.shards.slices * proof.shards.slice_steps
     if proof.rerun is not None and not 0 <= proof.rerun.from_step < proof.rerun.to_step <= last:
         raise ValueError("a second run of steps that the method did not take")
-    if unlearned.kind in _PRIVATE_KINDS and proof.privacy is None:
-        raise ValueError("weights that are said to be bounded, without an account")
+    if (unlearned.kind in _PRIVATE_KINDS) != (proof.privacy is not None):
+        raise ValueError("weights that are said to be bounded, without an account, or an account of others")
     if proof.shards is not None:
         _require_shards(proof.shards, proof, unlearned.steps)
     if proof.privacy is not None:
@@ -64,7 +66,9 @@ def _require_shards(shards: ShardsProof, proof: TrainingProof, steps: int) -> No
         raise ValueError("shards, slices or steps of which there are none, or fewer")
     if not all(map(_DIGEST.fullmatch, (shards.state_before, shards.state_after))):
         raise ValueError("a state of the shards that is named by what is no digest")
-    if [change.shard for change in shards.changes] != list(range(shards.shards)):
+    # Not as a list of all numbers up to what is claimed: a liar may claim any.
+    told = [change.shard for change in shards.changes]
+    if len(told) != shards.shards or told != list(range(len(told))):
         raise ValueError("shards that are not told of, or are told of twice")
     for change in shards.changes:
         _require_change(change, shards)
@@ -72,10 +76,20 @@ def _require_shards(shards: ShardsProof, proof: TrainingProof, steps: int) -> No
         raise ValueError("other steps than those of the shards that were trained again")
     if (shards.rerun_shard is None) != (proof.rerun is None):
         raise ValueError("a second run of no shard, or a shard of no second run")
+    if shards.differing_steps > shards.kept_steps or shards.kept_steps > _most_kept(shards):
+        raise ValueError("more steps that were kept than what is served was trained for, or more that differ than were kept")
     if shards.rerun_shard is not None and not (
         0 <= shards.rerun_shard < shards.shards and shards.changes[shards.rerun_shard].after is not None
     ):
         raise ValueError("a second run of a shard that is not served")
+    if proof.rerun is not None and proof.rerun.from_step // shards.slice_steps != (proof.rerun.to_step - 1) // shards.slice_steps:
+        raise ValueError("a second run that does not lie within one slice")
+
+
+def _most_kept(shards: ShardsProof) -> int:
+    """Return how many steps of what is served were not run again, if every one of them is logged."""
+    kept = (change.first_slice - 1 if change.first_slice else shards.slices for change in shards.changes if change.after is not None)
+    return shards.slice_steps * sum(kept)
 
 
 def _require_change(change: ShardChange, shards: ShardsProof) -> None:
@@ -98,8 +112,11 @@ def _require_account(privacy: PrivacyProof) -> None:
         raise ValueError("an account that counts less than nothing")
     if privacy.audit is not None:
         _require_audit(privacy.audit)
-    if privacy.warm_start is not None and not 1 <= privacy.warm_start.epochs <= privacy.warm_start.full_epochs:
+    start = privacy.warm_start
+    if start is not None and not 1 <= start.epochs <= start.full_epochs:
         raise ValueError("a training of more epochs than the whole one has, or of none")
+    if start is not None and not all(map(_MEAN.fullmatch, (start.private_nll_nats, start.untrained_nll_nats))):
+        raise ValueError("a mean of a training that is no decimal of at least 0")
 
 
 def _require_audit(audit: CanaryFigures) -> None:
