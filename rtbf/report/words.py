@@ -151,7 +151,7 @@ STOP_REASONS = {
 ARTEFACT_KINDS = {
     "unchanged": "the original files, unchanged",
     "merged": "new full weights",
-    "retrained": "new full weights, made from the beginning without the records",
+    "retrained": "new full weights, made anew without the records",
     "private": "new full weights, made without the records on a base whose training with them is bounded per person",
     "accounted": "the original files, unchanged; their training with the records is bounded per person",
     "adapter": "an adapter over the unchanged original",

@@ -33,6 +33,11 @@ def proof_words(proof: Mapping[str, Any] | None) -> str:
         return ""
     if proof.get("restored") is not None:
         return f" Nothing was trained: what is served are the files of the base {short(proof['restored'])} again."
+    if proof["procedure"] == "dp" and proof.get("privacy") is not None:
+        return (
+            f" The private training was given {counted(proof['inputs'], 'record')} (list {short(proof['inputs_digest'])}), "
+            f"{proof['forgotten_inputs']} of those of this ticket: of these the bound speaks. Nothing was trained or taken out for it."
+        )
     return f"{_inputs(proof)}{_second_run(proof)}"
 
 

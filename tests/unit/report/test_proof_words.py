@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import pytest
 
 from rtbf.evidence.keys import key_id
+from rtbf.report.pdf.proof_view import proof_words
 from rtbf.report.pdf.render import render_pdf
 from rtbf.report.pdf.view import printed_view
 from rtbf.report.proof_words import CHANGES, audit_words, privacy_facts, shards_facts, shards_rows
@@ -121,6 +122,16 @@ def test_the_second_run_of_a_shard_names_it_and_where_no_step_was_run_there_is_n
 
     assert "Steps 11 to 20 of shard 2 were run a second time and ended in the same state." in _view(proven.sharded_case())["run"]
     assert _view(off)["run"].endswith("No step was run, so there is none to run a second time.")
+
+
+def test_of_a_bound_alone_it_is_told_that_nothing_was_done_for_the_ticket() -> None:
+    alone = replace(results.private_proof(warm_start=None), procedure="dp", forgotten_inputs=20, near_duplicates=None, rerun=None)
+
+    told = proof_words(asdict(alone))
+
+    assert "20 of those of this ticket: of these the bound speaks. Nothing was trained or taken out for it." in told
+    assert "second time" not in told
+    assert "were run a second time" in proof_words(asdict(replace(results.private_proof(), procedure="plain")))
 
 
 def test_a_restored_base_is_told_by_what_is_served_and_not_by_inputs_that_it_did_not_have() -> None:
