@@ -160,14 +160,16 @@ def _plan(said: Mapping[str, Any]) -> list[list[str]]:
         ["Records to remove", _set_words(plan["forget"])],
         ["Records to keep (drawn)", _set_words(plan["retain"])],
         ["Held out for the utility test", _set_words(plan["utility_holdout"])],
-        ["Stop rule", _stop_words(stop)],
+        ["Stop rule", _stop_words(stop, plan["class_cap"])],
         ["Control models", f"{len(controls['models'])} (seeds {seeds}): {controls['reason']}" if seeds else f"none: {controls['reason']}"],
         ["Random seed", str(plan["seed"])],
         ["Highest class in reach", f"{plan['class_cap']}: {plan['cap_reason']}"],
     ]
 
 
-def _stop_words(stop: Mapping[str, Any]) -> str:
+def _stop_words(stop: Mapping[str, Any], cap: str) -> str:
+    if stop["max_steps"] == 0:
+        return "none: nothing is trained" if cap == "none" else "none: the method ends where the recorded recipe does"
     low, high = stop["forget_nll_nats_min"], stop["forget_nll_nats_max"]
     aim = f"at least {shown(low)}" if high is None else f"from {shown(low)} to {shown(high)}"
     return (
