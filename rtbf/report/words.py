@@ -152,7 +152,7 @@ ARTEFACT_KINDS = {
     "unchanged": "the original files, unchanged",
     "merged": "new full weights",
     "retrained": "new full weights, made anew without the records",
-    "private": "new full weights, made without the records on a base whose training with them is bounded per person",
+    "private": "new weights without the records, on a privately trained base",
     "accounted": "the original files, unchanged; their training with the records is bounded per person",
     "adapter": "an adapter over the unchanged original",
 }
