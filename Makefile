@@ -6,7 +6,7 @@ QUICK := tests/unit tests/stages tests/contract tests/architecture tests/pipelin
 DEMO_HOME ?= .demo/$(shell date +%Y-%m-%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench bench-verifier bench-sharding docs docs-check licences sbom up down constraints
+.PHONY: help setup demo test lint types bench bench-verifier bench-sharding bench-private docs docs-check licences sbom up down constraints
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-verifier: $(STAMP)  ## what the verifier says where the truth is known; re
 
 bench-sharding: $(STAMP)  ## what a model in shards is worth, and what an erasure takes; rewrites the tables of docs/reference/sharding.md
 	$(BIN)/python -W ignore -m benchmarks.sharding
+
+bench-private: $(STAMP)  ## what a private base is worth, and what its audit sees; rewrites the tables of docs/reference/private-base.md
+	$(BIN)/python -W ignore -m benchmarks.private_base
 
 docs: $(STAMP)  ## rewrite docs/reference from cards, errors, settings and the command tree
 	$(BIN)/python docs/generate.py

@@ -57,6 +57,22 @@ def test_a_base_that_learned_the_person_makes_every_control_know_them() -> None:
     assert "itself trained on the person's records" in (_why(_model(), ancestors=[clean, knowing]) or "")
 
 
+def test_a_private_base_with_the_person_gives_no_control_and_neither_does_a_private_model() -> None:
+    """Such a base bounds what it knows of the person; a model that was never shown them is something else."""
+    private = _model(recipe=(("recipe", "dp"),))
+
+    on_it, itself = _why(_model(), ancestors=[private]), _why(private)
+
+    assert "whatever is made from it may hold what its certificate bounds" in (on_it or "")
+    assert "another private training" in (itself or "")
+
+
+def test_a_private_base_without_the_person_gives_a_control_like_any_other() -> None:
+    other = TrainedOn(corpus="other", version=builders.sha(9), records=5, excluded=(), confidence="recorded")
+
+    assert _why(_model(), ancestors=[_model(recipe=(("recipe", "dp"),), trained_on=(other,))]) is None
+
+
 def test_a_control_that_costs_too_much_is_not_trained_and_the_reason_says_how_much() -> None:
     # 6 · parameters · tokens · epochs = 6 · 10^8 · 10^5 · 2 = 1.2e14 > 5e13
     assert "1e+14" in (_why(_model(), parameters=10**8, tokens=10**5) or "")

@@ -156,6 +156,19 @@ def test_a_bound_that_was_there_before_needs_the_policy_switch() -> None:
     assert options(ITSELF_PRIVATE, may_certify=True)["certificate"].utility == "unchanged: the weights stay as they are"
 
 
+@pytest.mark.parametrize("facts", [ON_PRIVATE, ITSELF_PRIVATE], ids=["on a private base", "itself private"])
+def test_records_that_no_certificate_bounds_take_class_dp_from_every_method_and_nothing_else(facts: LineageFacts) -> None:
+    why = "records that name 2 subjects"
+
+    bounded, unbounded = (options(facts, may_certify=True, no_bound=no_bound) for no_bound in (None, why))
+
+    lost = {name for name, one in bounded.items() if one.class_cap == "dp" and one.unavailable is None}
+    assert lost
+    assert {name: one.unavailable for name, one in unbounded.items()} == {
+        name: why if name in lost else one.unavailable for name, one in bounded.items()
+    }
+
+
 def test_an_adapter_that_stays_apart_is_suppression_and_weights_cannot_be_kept_apart() -> None:
     found = options(request=PlanRequest(is_merged=False))
 
