@@ -22,7 +22,6 @@ from benchmarks.request_year import draw_corpus, draw_tickets, places, run_batch
 from rtbf.plan.shard_cost import adapter_parameters, batch_share, one_subject_share, storage_bytes, subjects_until, touched_shards
 
 if TYPE_CHECKING:
-
     from benchmarks.request_year import Corpus, Floats, Year
 
 DOCS = Path(__file__).parent.parent / "docs"
