@@ -154,7 +154,10 @@ def test_containment_is_followed_by_the_training_that_would_have_been_made_at_on
     digests = [stage.view(0).unlearned.artefact_digest for stage in (contained, straight)]  # type: ignore[union-attr]
 
     assert digests[0] == digests[1]
-    assert [shard["status"] for shard in contained.shards("--revision", "3")] == ["live"] * 3
+    # Whose place it was alone is empty then: places are drawn with the home's own secret.
+    ends = [[shard["status"] for shard in stage.shards("--revision", last)] for stage, last in ((contained, "3"), (straight, "2"))]
+    assert ends[0] == ends[1]
+    assert set(ends[0]) <= {"live", "empty"}
 
 
 def test_one_run_takes_out_every_ticket_that_was_ready(retrained: Shards, tmp_path: Path) -> None:
