@@ -3,7 +3,7 @@
 A certificate is the operator's own word: it shows the accounting and which model it is of; it does not prove that the training
 took place as written, and since the secret of its noise is destroyed nobody can run it again. What it promises holds for one
 subject; for a group of k it is ε·k and much weaker. Nothing is promised against who holds the training data, or about what
-others' records say.
+others' records say. Its own counts of subjects and records are exact and not covered by ε: who sees it learns them.
 """
 
 from __future__ import annotations
