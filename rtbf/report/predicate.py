@@ -153,7 +153,7 @@ class UnlearnedPart:
     stop_reason: str
     curve: tuple[CurvePoint, ...]
     proof: TrainingProof | None
-    """How the weights came about, where they were made anew; class exact rests on it."""
+    """How the weights came about, or what bounds a person's influence on them; classes exact and dp rest on it."""
     environment: dict[str, str]
 
 
