@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 RECORDS_EACH = 20
 SMALL = {
-    "shards": "3", "slices": "3", "steps": "4", "rate": "0.5", "batch": "4", "rank": "2", "alpha": "4", "learning_rate": "0.01",
+    "shards": "3", "slices": "3", "steps": "4", "rate": "0.5", "rehearsal": "0.1", "batch": "4", "rank": "2", "alpha": "4",
+    "learning_rate": "0.01",
 }  # fmt: skip
 SECRET = bytes(range(32))
 
