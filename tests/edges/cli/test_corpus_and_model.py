@@ -130,7 +130,7 @@ def test_the_machines_form_of_a_model_is_stable(installation: Installation, weig
     (listed,) = read(installation, model, "list")["models"]
     (step,) = read(installation, model, "lineage", "chat")["lineage"]
 
-    assert set(listed) == {"name", "revision", "status", "origin", "digest", "base_digest", "trained_on", "removals"}
+    assert set(listed) == {"name", "revision", "status", "origin", "recipe_name", "digest", "base_digest", "trained_on", "removals"}
     assert added == {**listed, "is_new": True}
     assert step == listed
     assert set(shown) == {*listed, "location", "seed", "recipe", "environment", "files"}
