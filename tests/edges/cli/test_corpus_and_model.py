@@ -133,7 +133,7 @@ def test_the_machines_form_of_a_model_is_stable(installation: Installation, weig
     assert set(listed) == {"name", "revision", "status", "origin", "recipe_name", "digest", "base_digest", "trained_on", "removals"}
     assert added == {**listed, "is_new": True}
     assert step == listed
-    assert set(shown) == {*listed, "location", "seed", "recipe", "environment", "files"}
+    assert set(shown) == {*listed, "location", "seed", "recipe", "certificate", "environment", "files"}
     assert shown["location"] == str(weights)
 
 
