@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MODEL, BASE, MEMBERS, STRANGERS = "assistant", "base", "members", "strangers"
 N_MEMBERS, N_STRANGERS = 20, 60
 _SEEDS = (101, 202)
-_SHAPE = {"shards": "4", "slices": "4", "steps": "60", "rate": "0.5", "learning_rate": "0.003", "subject_field": "person"}
+_SHAPE = {"shards": "4", "slices": "4", "steps": "120", "rate": "0.5", "learning_rate": "0.001", "subject_field": "person"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
