@@ -134,16 +134,17 @@ def records_of_untouched_shards(family: Family, state: ShardState, remaining: Se
 def sharded_control(
     installation: Installation, model: Model, records: Sequence[Record], seed: int, target: Path, *, progress: Progress = silent
 ) -> None:
-    """Write a model made by a sharded model's recipe from these records, with places and draws of its own, and keep no checkpoint of it.
+    """Write a model made by a sharded model's recipe from these records, with first weights of its own, and keep no checkpoint of it.
 
-    Places, draws and first weights follow from the seed and the family's key: made again, it is the same model.
+    Everybody lies in the place that the family's key gives, and takes part when they did: who shares a shard with whom moves a model more
+    than a margin, and is no trace of the person. First weights follow from the seed: made again, it is the same model.
     """
     family, _ = family_of(installation, model)
     folder = target.with_name(f".{target.name}.checkpoint")
     own = Family(
         family_id=family.family_id,
         folder=folder,
-        keys=DerivedKeys(secret=prf(family.keys.family_key(), b"control", seed.to_bytes(8))),
+        keys=DerivedKeys(secret=prf(family.keys.family_key(), b"control", seed.to_bytes(8)), places=family.keys.family_key()),
         parameters=family.parameters,
         seed=seed,
         base=family.base,

@@ -17,6 +17,7 @@ from rtbf.lm.adapters import attach_lora, trainable
 from rtbf.lm.digest import digest_of_files, list_files
 from rtbf.lm.encoding import training_items
 from rtbf.lm.recipes.sharded.ensemble import shard_logits
+from rtbf.lm.recipes.sharded.keys import DerivedKeys
 from rtbf.lm.recipes.sharded.merge import served_adapters, write_merged
 from rtbf.lm.recipes.sharded.retrain import check_log, retrain_shards, run_one_slice_again, run_slice_again, switch_off
 from rtbf.lm.recipes.sharded.state import read_state, write_state
@@ -439,3 +440,20 @@ def test_logits_on_average_are_those_of_each_shard_alone(trained: tuple[Family, 
     assert not torch.allclose(apart[0], apart[1], atol=1e-3)
     with pytest.raises(BadInput, match="served"):
         shard_logits(loaded, adapters, family.shape, [9], items)
+
+
+def test_a_control_lies_in_the_familys_places_and_has_weights_of_its_own(trained: tuple[Family, ShardState], tmp_path: Path) -> None:
+    """Else it would differ from the model by who shares a shard with whom, which is no trace of anybody."""
+    family = _copied(trained[0], tmp_path / "a")
+    keys = DerivedKeys(secret=bytes(32), places=family.keys.family_key())
+    control = replace(family, folder=tmp_path / "control", keys=keys, seed=1_004)
+
+    state, _ = train_family(control, _without(3))
+
+    unlearned, _ = retrain_shards(family, trained[1], _without(3))
+    assert control.places() == {one: place for one, place in family.places().items() if one not in BY_PERSON[3]}
+    assert [[part.inputs for part in entry.slices] for entry in state.shards] == [
+        [part.inputs for part in entry.slices] for entry in unlearned.shards
+    ]
+    assert all(one.adapter != other.adapter for one, other in zip(state.shards, unlearned.shards, strict=True) if one.slices)
+    assert keys.shard_key(0, "g") != family.keys.shard_key(0, "g")

@@ -23,13 +23,17 @@ class ShardKeys(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DerivedKeys:
-    """Keys that follow from one secret and are kept nowhere: of a control model, whose checkpoints are deleted when it is made."""
+    """Keys that follow from one secret and are kept nowhere: of a control model, whose checkpoints are deleted when it is made.
+
+    places   the key that places subjects and draws who takes part, where that is another family's; None: one of its own
+    """
 
     secret: bytes
+    places: bytes | None = None
 
     def family_key(self) -> bytes:
         """Return the family's key."""
-        return prf(self.secret, b"family")
+        return prf(self.secret, b"family") if self.places is None else self.places
 
     def shard_key(self, shard: int, generation: str) -> bytes:
         """Return the key of one training of one shard."""
